@@ -1,0 +1,183 @@
+//! The contract with the kernel.
+//!
+//! A driver takes operations and hands back completions. Whatever its kernel is like, its callers see
+//! only this:
+//!
+//! - **push** never blocks and never loses: each operation pushed comes back by **reap** exactly once,
+//!   with a count or a negative errno. It may be carried out before push returns or not before the
+//!   next wait; a full queue is the driver's problem.
+//! - **cancel** asks an operation to stop. It still comes back, with ECANCELED or with what it did
+//!   after all. Cancelling what has already come back is harmless.
+//! - **wait** submits what has been pushed and returns when there is something to reap, when the
+//!   timeout has passed or the waker rang, or for no reason at all (a signal). It is the only call
+//!   that sleeps, and it may be made without the GVL: it touches nothing but the driver (I-2).
+//! - **reap** hands out one completion; the order among operations is not defined.
+//! - **receive** hands out one message of another thread (I-6).
+//! - **close** waits for every operation whose buffer the kernel might still write to; only then may the
+//!   driver be dropped, which closes the kernel's objects (I-8). After a fork the child leaks the parent's instead (I-7).
+//!
+//! All drivers define these in this order, so that two of them can be laid side by side. Which one
+//! runs is decided at run time, by [`probe`].
+
+pub mod fake;
+pub mod poll;
+pub mod probe;
+#[cfg(target_os = "linux")]
+pub mod uring;
+
+use std::{sync::mpsc, time::Duration};
+
+use crate::{
+    inflight::Token,
+    op::Op,
+    remote::{Message, Remote, Waker},
+};
+
+/// One reactor's connection to the kernel.
+#[derive(Debug)]
+pub struct Driver {
+    kernel: Kernel,
+    waker: Waker,
+    remote: Remote,
+    inbox: mpsc::Receiver<Message>,
+}
+
+#[derive(Debug)]
+enum Kernel {
+    #[cfg(target_os = "linux")]
+    Uring(Box<uring::Uring>),
+    Poll(Box<poll::Poll>),
+    Fake(Box<fake::Fake>),
+}
+
+macro_rules! each {
+    ($kernel:expr, $one:ident => $body:expr) => {
+        match $kernel {
+            #[cfg(target_os = "linux")]
+            Kernel::Uring($one) => $body,
+            Kernel::Poll($one) => $body,
+            Kernel::Fake($one) => $body,
+        }
+    };
+}
+
+impl Driver {
+    /// A driver over io_uring.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says when it refuses the ring, or EOPNOTSUPP when an operation is missing.
+    #[cfg(target_os = "linux")]
+    pub fn uring() -> std::io::Result<Self> {
+        let (uring, waker) = uring::Uring::new()?;
+        Ok(Self::over(Kernel::Uring(Box::new(uring)), waker))
+    }
+
+    /// A driver over mio: epoll, kqueue.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says, EMFILE for example.
+    pub fn poll() -> std::io::Result<Self> {
+        let (mut poll, waker) = poll::Poll::new()?;
+        let (remote, inbox) = Remote::channel(waker.clone());
+        poll.offload_to(remote.clone());
+        Ok(Self {
+            kernel: Kernel::Poll(Box::new(poll)),
+            waker,
+            remote,
+            inbox,
+        })
+    }
+
+    /// A driver that does what a test tells it.
+    #[must_use]
+    pub fn fake() -> Self {
+        Self::over(Kernel::Fake(Box::default()), Waker::silent())
+    }
+
+    /// Its name: `uring`, `poll` or `fake`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self.kernel {
+            #[cfg(target_os = "linux")]
+            Kernel::Uring(_) => "uring",
+            Kernel::Poll(_) => "poll",
+            Kernel::Fake(_) => "fake",
+        }
+    }
+
+    /// The script behind a fake driver.
+    pub fn script(&mut self) -> Option<&mut fake::Fake> {
+        match &mut self.kernel {
+            Kernel::Fake(fake) => Some(fake),
+            _ => None,
+        }
+    }
+
+    /// Takes an operation.
+    pub fn push(&mut self, op: Op, token: Token) {
+        each!(&mut self.kernel, kernel => kernel.push(op, token));
+    }
+
+    /// Asks an operation to stop.
+    pub fn cancel(&mut self, token: Token) {
+        each!(&mut self.kernel, kernel => kernel.cancel(token));
+    }
+
+    /// Whether a wait now, without sleeping, could bring anything: asked each turn while fibers are
+    /// ready, so that they don't starve I/O and don't pay for it either (I-11).
+    pub fn wants_wait(&mut self) -> bool {
+        each!(&mut self.kernel, kernel => kernel.wants_wait())
+    }
+
+    /// Submits, and sleeps until something can be reaped; `None` sleeps without limit, zero not at
+    /// all.
+    pub fn wait(&mut self, timeout: Option<Duration>) {
+        each!(&mut self.kernel, kernel => kernel.wait(timeout));
+    }
+
+    /// Whether [`Self::reap`] has something.
+    pub fn has_completions(&mut self) -> bool {
+        each!(&mut self.kernel, kernel => kernel.has_completions())
+    }
+
+    /// Hands out one completion: whose, and a count or a negative errno.
+    pub fn reap(&mut self) -> Option<(Token, i32)> {
+        each!(&mut self.kernel, kernel => kernel.reap())
+    }
+
+    /// Hands out one message.
+    pub fn receive(&mut self) -> Option<Message> {
+        self.inbox.try_recv().ok()
+    }
+
+    /// Wakes [`Self::wait`] from other threads.
+    #[must_use]
+    pub fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Where threads that work for this reactor send their messages.
+    #[must_use]
+    pub fn remote(&self) -> &Remote {
+        &self.remote
+    }
+
+    /// Waits for what the kernel still writes to; then the driver may be dropped. If it answers
+    /// `false` that could not be done (from another thread than its own) and it must be leaked (I-8).
+    #[must_use]
+    pub fn close(&mut self) -> bool {
+        each!(&mut self.kernel, kernel => kernel.close())
+    }
+
+    fn over(kernel: Kernel, waker: Waker) -> Self {
+        let (remote, inbox) = Remote::channel(waker.clone());
+        Self {
+            kernel,
+            waker,
+            remote,
+            inbox,
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! io_uring.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io,
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    time::Duration,
+};
+
+use io_uring::{
+    IoUring, Probe, cqueue, opcode,
+    squeue::Entry,
+    types::{Fd, SubmitArgs, Timespec},
+};
+
+use rustc_hash::FxHashSet;
+
+use crate::{inflight::Token, op::Op, remote::Waker};
+
+/// A ring, and what it owes.
+pub struct Uring {
+    ring: IoUring,
+    /// Operations that leave with the next system call. They become entries of the ring only then:
+    /// an entry names a descriptor by its number, and until it has left the file behind that number
+    /// may be closed and the number be another's.
+    queued: Vec<(Token, Op)>,
+    /// Operations to cancel. Those that are still queued never leave.
+    cancelled: FxHashSet<Token>,
+    /// Completions of operations that never left.
+    withdrawn: VecDeque<Token>,
+    /// Pushed and not yet reaped.
+    in_flight: usize,
+    /// Rings to end a sleep. The ring keeps a read posted on it.
+    bell: OwnedFd,
+    /// Where that read puts its 8 bytes. The kernel may write here as long as the ring is open, so
+    /// [`Uring::close`] takes the read back before this is freed (I-8).
+    bell_count: Box<u64>,
+    /// Whether that read is posted.
+    bell_posted: bool,
+}
+
+impl std::fmt::Debug for Uring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Uring")
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Entries of the submission queue: one turn's worth. More are submitted in between.
+const ENTRIES: u32 = 256;
+/// Entries of the completion queue: room for bursts, before the kernel has to keep an overflow list.
+const COMPLETIONS: u32 = 4096;
+
+/// `IORING_ENTER_GETEVENTS`, which the crate keeps to itself.
+const GETEVENTS: u32 = 1;
+
+/// Completions of cancellations: nobody waits for them. Tokens are never this small, because slotmap
+/// generations start at 1 and stand in the upper half.
+const IGNORED: u64 = 0;
+/// The completion of the read on the bell.
+const BELL: u64 = 1;
+
+impl Uring {
+    /// Sets a ring up with the best flags that the kernel takes, and checks that it has every
+    /// operation.
+    pub(super) fn new() -> io::Result<(Self, Waker)> {
+        let ring = set_up()?;
+        check_operations(&ring)?;
+        let bell = eventfd()?;
+        let waker = Waker::eventfd(File::from(bell.try_clone()?));
+        let uring = Self {
+            ring,
+            queued: Vec::new(),
+            cancelled: FxHashSet::default(),
+            withdrawn: VecDeque::new(),
+            in_flight: 0,
+            bell,
+            bell_count: Box::new(0),
+            bell_posted: false,
+        };
+        Ok((uring, waker))
+    }
+
+    pub(super) fn push(&mut self, op: Op, token: Token) {
+        self.in_flight += 1;
+        self.queued.push((token, op));
+        if let Op::Close(_) = op {
+            // A descriptor that is closed late could be inherited by a process that is started now.
+            self.enter(0, None);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, token: Token) {
+        self.cancelled.insert(token);
+    }
+
+    /// The flag is the kernel's word that completions wait to be fetched.
+    pub(super) fn wants_wait(&mut self) -> bool {
+        if !self.queued.is_empty() || !self.cancelled.is_empty() {
+            return true;
+        }
+        let submissions = self.ring.submission();
+        submissions.taskrun() || submissions.cq_overflow()
+    }
+
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) {
+        if timeout == Some(Duration::ZERO) {
+            self.enter(0, None);
+        } else {
+            self.post_bell();
+            self.enter(1, timeout);
+        }
+    }
+
+    pub(super) fn has_completions(&mut self) -> bool {
+        !self.withdrawn.is_empty() || !self.ring.completion().is_empty()
+    }
+
+    pub(super) fn reap(&mut self) -> Option<(Token, i32)> {
+        if let Some(token) = self.withdrawn.pop_front() {
+            self.in_flight -= 1;
+            return Some((token, -libc::ECANCELED));
+        }
+        loop {
+            let entry = self.ring.completion().next()?;
+            match entry.user_data() {
+                IGNORED => {}
+                BELL => self.bell_posted = false,
+                token => {
+                    self.in_flight -= 1;
+                    return Some((Token::from_bits(token), entry.result()));
+                }
+            }
+        }
+    }
+
+    /// Cancels everything and waits for it, so that no buffer is written to afterwards. Tells whether
+    /// that came to an end: another thread than the ring's own can't wait for it.
+    pub(super) fn close(&mut self) -> bool {
+        self.withdrawn
+            .extend(self.queued.drain(..).map(|(token, _)| token));
+        let everything = io_uring::types::CancelBuilder::any();
+        let cancel = opcode::AsyncCancel2::new(everything).build();
+        self.offer(&cancel.user_data(IGNORED));
+        while self.in_flight > 0 || self.bell_posted {
+            if !self.enter(1, Some(Duration::from_millis(100))) {
+                return false;
+            }
+            while self.reap().is_some() {}
+        }
+        true
+    }
+
+    /// Submits, then waits for `want` completions. Tells whether the ring still answers.
+    fn enter(&mut self, want: usize, timeout: Option<Duration>) -> bool {
+        self.make_entries();
+        // Something can be reaped already.
+        let want = if self.withdrawn.is_empty() { want } else { 0 };
+        let queued = u32::try_from(self.ring.submission().len()).unwrap_or(ENTRIES);
+        let submitter = self.ring.submitter();
+        let entered = match (want, timeout) {
+            // Deferred completions are only brought along if they are asked for.
+            // SAFETY: `queued` is what stands in the queue, and no argument is passed.
+            (0, _) => unsafe { submitter.enter::<libc::sigset_t>(queued, 0, GETEVENTS, None) },
+            (_, None) => submitter.submit_with_args(want, &SubmitArgs::new()),
+            (_, Some(timeout)) => {
+                let limit = Timespec::from(timeout);
+                submitter.submit_with_args(want, &SubmitArgs::new().timespec(&limit))
+            }
+        };
+        match entered.map_err(|error| error.raw_os_error()) {
+            // The timeout passed; a signal came; completions have to be reaped before more can be
+            // submitted. In each case the caller reaps and comes back.
+            Ok(_) | Err(Some(libc::ETIME | libc::EINTR | libc::EBUSY | libc::EAGAIN)) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Makes entries of what is queued, as many as fit; what was cancelled meanwhile never leaves.
+    fn make_entries(&mut self) {
+        let mut made = 0;
+        for index in 0..self.queued.len() {
+            let (token, op) = self.queued[index];
+            if self.cancelled.remove(&token) {
+                self.withdrawn.push_back(token);
+            } else if !self.offer(&op.sqe().user_data(token.into_bits())) {
+                break;
+            }
+            made += 1;
+        }
+        self.queued.drain(..made);
+        // Those that are left have to be cancelled before they leave, and not after.
+        if self.queued.is_empty() && !self.cancelled.is_empty() {
+            for token in std::mem::take(&mut self.cancelled) {
+                let cancel = opcode::AsyncCancel::new(token.into_bits()).build();
+                if !self.offer(&cancel.user_data(IGNORED)) {
+                    self.cancelled.insert(token);
+                }
+            }
+        }
+    }
+
+    /// Puts an entry into the ring's queue; if that is full, submits first.
+    fn offer(&mut self, entry: &Entry) -> bool {
+        // SAFETY: an entry points at buffers that stay valid until their completion (I-1, promised
+        // to Buffer::new), at `bell_count`, or at nothing.
+        if unsafe { self.ring.submission().push(entry) }.is_ok() {
+            return true;
+        }
+        // If the kernel takes none, because completions have to be reaped first, they wait.
+        let _ = self.ring.submitter().submit();
+        // SAFETY: as above.
+        unsafe { self.ring.submission().push(entry) }.is_ok()
+    }
+
+    fn post_bell(&mut self) {
+        if !self.bell_posted {
+            let into = (&raw mut *self.bell_count).cast();
+            let read = opcode::Read::new(Fd(self.bell.as_raw_fd()), into, 8).offset(u64::MAX);
+            self.bell_posted = self.offer(&read.build().user_data(BELL));
+        }
+    }
+}
+
+/// The ring with the best flags that this kernel takes.
+fn set_up() -> io::Result<IoUring> {
+    let mut best = builder();
+    best.setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_taskrun_flag()
+        .setup_submit_all();
+    let mut good = builder();
+    good.setup_coop_taskrun()
+        .setup_taskrun_flag()
+        .setup_submit_all();
+    best.build(ENTRIES)
+        .or_else(|refusal| retry(&refusal, || good.build(ENTRIES)))
+        .or_else(|refusal| retry(&refusal, || builder().build(ENTRIES)))
+}
+
+fn builder() -> io_uring::Builder {
+    let mut builder = IoUring::builder();
+    builder.setup_clamp().setup_cqsize(COMPLETIONS);
+    builder
+}
+
+/// EINVAL means "not with these flags"; anything else would be the same with fewer.
+fn retry(refusal: &io::Error, next: impl FnOnce() -> io::Result<IoUring>) -> io::Result<IoUring> {
+    if refusal.raw_os_error() == Some(libc::EINVAL) {
+        next()
+    } else {
+        Err(io::Error::from_raw_os_error(
+            refusal.raw_os_error().unwrap_or(libc::EIO),
+        ))
+    }
+}
+
+fn check_operations(ring: &IoUring) -> io::Result<()> {
+    if !ring.params().is_feature_ext_arg() {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "io_uring has no EXT_ARG timeouts",
+        ));
+    }
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe)?;
+    for (code, name) in NEEDED {
+        if !probe.is_supported(*code) {
+            let missing = format!("io_uring has no {name}");
+            return Err(io::Error::new(io::ErrorKind::Unsupported, missing));
+        }
+    }
+    Ok(())
+}
+
+const NEEDED: &[(u8, &str)] = &[
+    (opcode::Read::CODE, "READ"),
+    (opcode::Write::CODE, "WRITE"),
+    (opcode::Recv::CODE, "RECV"),
+    (opcode::Send::CODE, "SEND"),
+    (opcode::PollAdd::CODE, "POLL_ADD"),
+    (opcode::WaitId::CODE, "WAITID"),
+    (opcode::Close::CODE, "CLOSE"),
+    (opcode::AsyncCancel::CODE, "ASYNC_CANCEL"),
+];
+
+fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: eventfd takes two integers and touches no memory.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor for us; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+// The completion entries are the small ones: the code above never asks for 32 bytes.
+const _: () = assert!(size_of::<cqueue::Entry>() == 16);
