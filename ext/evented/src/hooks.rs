@@ -1,0 +1,226 @@
+//! The hooks that involve no kernel: block, sleep, spawn, interrupt.
+//!
+//! Plain C functions, without argument conversion: they are called for every mutex, queue and sleep.
+
+use std::ffi::c_int;
+
+use evented_core::{Outcome, clock};
+use rb_sys::{
+    Qfalse, Qtrue, VALUE, rb_eArgError, rb_fiber_current, rb_funcall_passing_block_kw,
+    rb_keyword_given_p, rb_raise, rb_thread_current, rb_yield,
+};
+
+use crate::{
+    convert,
+    define::{
+        Function::{Any, One, Two, Zero},
+        methods,
+    },
+    known::known,
+    park,
+    scheduler::Scheduler,
+    turn,
+    waiter::{NIL, Parked},
+};
+
+/// # Safety
+///
+/// `class` is `Evented::Native::Scheduler`.
+pub(crate) unsafe fn define(class: VALUE) {
+    // SAFETY: the caller's promise, and methods of that class.
+    unsafe {
+        methods(
+            class,
+            &[
+                (c"block", Two(block)),
+                (c"unblock", Two(unblock)),
+                (c"kernel_sleep", Any(kernel_sleep)),
+                (c"yield", Zero(yield_turn)),
+                (c"fiber", Any(fiber)),
+                (c"fiber_interrupt", Two(fiber_interrupt)),
+                (c"__enter", One(enter)),
+                (c"__switching", Zero(switching)),
+                (c"transfer", Zero(transfer)),
+            ],
+        );
+    }
+}
+
+/// `block(blocker, timeout)`: waits for `unblock`; false if `timeout` seconds passed first. Callers
+/// check their own condition in a loop, so it may return early.
+///
+/// # Suspends
+///
+/// Always.
+unsafe extern "C" fn block(this: VALUE, blocker: VALUE, timeout: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    let deadline = convert::remaining(timeout)
+        .and_then(|timeout| clock::deadline(clock::now(), Some(timeout)));
+    // SAFETY: with the GVL.
+    let root = Parked::with(unsafe { rb_fiber_current() }, [blocker, NIL]);
+    let token = scheduler.tables(|tables| tables.park(root, deadline));
+    let woken = park::park(scheduler, token) != Outcome::TimedOut;
+    (if woken { Qtrue } else { Qfalse }) as VALUE
+}
+
+/// `unblock(blocker, fiber)`: ends the fiber's block or sleep.
+///
+/// # GVL
+///
+/// Held; any thread. Raises nothing and switches to nobody.
+unsafe extern "C" fn unblock(this: VALUE, _blocker: VALUE, fiber: VALUE) -> VALUE {
+    let Some(scheduler) = Scheduler::reach(this) else {
+        return Qfalse as VALUE;
+    };
+    let woken = scheduler.tables(|tables| tables.unpark(fiber as usize));
+    wake_from_elsewhere(scheduler);
+    (if woken { Qtrue } else { Qfalse }) as VALUE
+}
+
+/// `kernel_sleep(duration = nil)`: sleeps that many seconds, or until `unblock`; a mutex sleeps like
+/// this for its condition variable. Zero lets every other ready fiber run once.
+///
+/// # Suspends
+///
+/// Always.
+unsafe extern "C" fn kernel_sleep(argc: c_int, argv: *const VALUE, this: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    let duration = match argc {
+        0 => None,
+        // SAFETY: Ruby passes `argc` values.
+        1 => convert::timeout(unsafe { *argv }),
+        // SAFETY: with the GVL.
+        _ => unsafe {
+            rb_raise(
+                rb_eArgError,
+                c"kernel_sleep takes a duration or nothing".as_ptr(),
+            )
+        },
+    };
+    // SAFETY: with the GVL.
+    let root = Parked::fiber(unsafe { rb_fiber_current() });
+    let token = match duration {
+        Some(duration) if duration.is_zero() => scheduler.tables(|tables| tables.yield_turn(root)),
+        _ => {
+            let deadline = duration.and_then(|some| clock::deadline(clock::now(), Some(some)));
+            scheduler.tables(|tables| tables.park(root, deadline))
+        }
+    };
+    park::park(scheduler, token);
+    Qtrue as VALUE
+}
+
+/// `yield`: lets every other ready fiber run once.
+///
+/// # Suspends
+///
+/// Always.
+unsafe extern "C" fn yield_turn(this: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    let_others_run(scheduler);
+    NIL
+}
+
+/// Lets every other ready fiber run once.
+pub(crate) fn let_others_run(scheduler: &Scheduler) {
+    // SAFETY: with the GVL.
+    let root = Parked::fiber(unsafe { rb_fiber_current() });
+    let token = scheduler.tables(|tables| tables.yield_turn(root));
+    park::park(scheduler, token);
+}
+
+/// `fiber(**options, &block)`: makes a non-blocking fiber (options as for `Fiber.new`), runs it until
+/// it first waits, and returns it.
+///
+/// # Suspends
+///
+/// Until the new fiber first waits or ends.
+unsafe extern "C" fn fiber(argc: c_int, argv: *const VALUE, this: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    // SAFETY: arguments and block are passed on as they came.
+    let fiber = unsafe {
+        let keywords = rb_keyword_given_p();
+        rb_funcall_passing_block_kw(known().fiber, known().new, argc, argv, keywords)
+    };
+    // SAFETY: with the GVL.
+    let me = unsafe { rb_fiber_current() };
+    if me == scheduler.home.get() && !scheduler.looping.get() {
+        scheduler.started.set(0);
+        park::start_from_home(scheduler, fiber);
+        // It may have started others and been set aside for them; it has not waited yet.
+        turn::finish_starting(scheduler);
+    } else {
+        let root = Parked::with(me, [fiber, NIL]);
+        let token = if scheduler.may_start_another() {
+            scheduler.tables(|tables| tables.yield_first(root))
+        } else {
+            scheduler.tables(|tables| tables.yield_turn(root))
+        };
+        park::park_behind(scheduler, token, fiber);
+    }
+    fiber
+}
+
+/// `fiber_interrupt(fiber, exception)`: raises `exception` where the fiber waits. From 4.1 on `fiber` is
+/// Ruby's proxy for the operation, which is told to raise it when its turn comes.
+///
+/// # GVL
+///
+/// Held; any thread. Raises nothing and switches to nobody.
+unsafe extern "C" fn fiber_interrupt(this: VALUE, fiber: VALUE, exception: VALUE) -> VALUE {
+    let Some(scheduler) = Scheduler::reach(this) else {
+        return Qfalse as VALUE;
+    };
+    let is_fiber = turn::is_fiber(fiber);
+    let delivered = scheduler.tables(|tables| {
+        if is_fiber {
+            // A fiber that has moved on is left alone: the exception was for an operation that is over.
+            tables.interrupt(fiber as usize, None, |root| root.exception = exception)
+        } else {
+            let root = Parked {
+                exception,
+                ..Parked::fiber(fiber)
+            };
+            tables.enter_ready(root, Outcome::Raised);
+            true
+        }
+    });
+    wake_from_elsewhere(scheduler);
+    (if delivered { Qtrue } else { Qfalse }) as VALUE
+}
+
+/// `__enter(fiber)`: has the loop start a fiber in its next turn.
+unsafe extern "C" fn enter(this: VALUE, fiber: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    scheduler.tables(|tables| tables.enter_ready(Parked::fiber(fiber), Outcome::Woken));
+    fiber
+}
+
+/// `__switching { … }`: the block switches to another fiber by itself (`Fiber#raise`); notes who does, so
+/// that it is gone on with. The block's value.
+unsafe extern "C" fn switching(this: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    // SAFETY: with the GVL.
+    let me = unsafe { rb_fiber_current() };
+    scheduler.running.set(me);
+    if me == scheduler.home.get() && !scheduler.looping.get() {
+        return turn::yield_from_home(scheduler);
+    }
+    // SAFETY: the method was called with a block.
+    unsafe { rb_yield(NIL) }
+}
+
+/// `transfer`: gives control to the loop's fiber without waiting for anything; whoever wants to go on
+/// has to be transferred to.
+unsafe extern "C" fn transfer(this: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    park::transfer_home(scheduler);
+    NIL
+}
+
+fn wake_from_elsewhere(scheduler: &Scheduler) {
+    // SAFETY: with the GVL.
+    if unsafe { rb_thread_current() } != scheduler.thread() {
+        scheduler.wake();
+    }
+}

@@ -1,0 +1,82 @@
+//! The Ruby binding of evented-core: converts and parks; holds no policy and no defaults.
+//!
+//! # The way of one read
+//!
+//! Ruby calls the hook `io_read` ([`io`]): it converts, tries at once, submits to the core and parks
+//! ([`park`]). The loop ([`turn`]) waits without the GVL ([`gvl`]), lets the core dispatch what has
+//! come, and resumes the fiber, which leaves `park` with its outcome.
+//!
+//! # Modules
+//!
+//! - [`scheduler`]: the Ruby object, its two halves, who may use it and when.
+//! - [`turn`]: the loop. [`park`]: the one suspension point. [`waiter`]: what GC has to keep.
+//! - Hooks: [`hooks`] (block, sleep, spawn, interrupt), [`wait`], [`io`], [`select`], [`process`], [`resolve`],
+//!   [`timeout`], [`offload`].
+//! - [`registry`]: who waits on a descriptor that is being closed. [`convert`], [`define`], [`errors`], [`fork`],
+//!   [`gvl`], [`known`]: small tools.
+//!
+//! Nothing with a destructor lives on a stack that Ruby may unwind or abandon (I-4), and Ruby is never
+//! called from inside a closure that borrows the core (I-3).
+
+#![allow(
+    clippy::multiple_unsafe_ops_per_block,
+    reason = "calls into Ruby come in sentences, and each sentence has its SAFETY"
+)]
+#![expect(
+    missing_docs,
+    reason = "the one public function is what the attribute below makes"
+)]
+
+mod convert;
+mod define;
+mod errors;
+mod fork;
+mod gvl;
+mod hooks;
+mod io;
+mod known;
+mod offload;
+mod park;
+mod process;
+mod registry;
+mod resolve;
+mod scheduler;
+mod select;
+mod timeout;
+mod turn;
+mod wait;
+mod waiter;
+
+use magnus::{Error, Module, Object, RModule, Ruby, function, value::ReprValue};
+
+/// Defines `Evented::Native`.
+#[magnus::init]
+fn init(ruby: &Ruby) -> Result<(), Error> {
+    fork::watch();
+    known::look_up();
+    let evented = ruby.define_module("Evented")?;
+    let native: RModule = evented.define_module("Native")?;
+    native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
+    native.const_set("SCHEDULER_VERSION", rb_sys::RUBY_FIBER_SCHEDULER_VERSION)?;
+    native.define_singleton_method("default_driver", function!(scheduler::default_driver, 1))?;
+    let class = native.define_class("Scheduler", ruby.class_object())?;
+    // SAFETY: a class that was just defined, on a thread that holds the GVL.
+    unsafe {
+        use magnus::rb_sys::AsRawValue;
+        use rb_sys::rb_gc_register_mark_object;
+        let (native, class) = (native.as_value().as_raw(), class.as_value().as_raw());
+        rb_gc_register_mark_object(class);
+        scheduler::define(class);
+        turn::define(class);
+        hooks::define(class);
+        timeout::define(class);
+        wait::define(class);
+        io::define(class);
+        select::define(class);
+        process::define(class);
+        resolve::define(class);
+        offload::define(class);
+        registry::define(native);
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Who waits on a descriptor that is being closed.
+//!
+//! Ruby tells a scheduler only from 4.0 on; before, `lib/evented/io_close.rb` calls [`closing`] from
+//! `IO#close`, on whatever thread that runs.
+
+use std::{cell::UnsafeCell, ffi::c_int};
+
+use rb_sys::{Qfalse, Qtrue, VALUE, rb_io_descriptor, rb_io_get_write_io, rb_thread_current};
+
+use crate::{
+    define::{Function, singleton_method},
+    fork,
+    scheduler::Scheduler,
+};
+
+/// The schedulers of this process that are open, guarded by the GVL.
+struct Open(UnsafeCell<Vec<*const Scheduler>>);
+
+// SAFETY: only touched with the GVL, which makes one thread at a time of all of them.
+unsafe impl Sync for Open {}
+
+static OPEN: Open = Open(UnsafeCell::new(Vec::new()));
+
+/// Enters a scheduler that has been opened.
+pub(crate) fn enter(scheduler: *const Scheduler) {
+    open().push(scheduler);
+}
+
+/// Takes a scheduler out: it is closed, or its memory is about to be freed.
+pub(crate) fn leave(scheduler: *const Scheduler) {
+    open().retain(|&other| other != scheduler);
+}
+
+/// # Safety
+///
+/// `native` is a module.
+pub(crate) unsafe fn define(native: VALUE) {
+    // SAFETY: the caller's promise.
+    unsafe { singleton_method(native, c"closing", Function::One(closing)) };
+}
+
+/// `Evented::Native.closing(io)`: wakes every fiber of every reactor that waits on `io`, which is about to
+/// be closed; each raises IOError. True if there was any.
+///
+/// # GVL
+///
+/// Held; any thread.
+unsafe extern "C" fn closing(_native: VALUE, io: VALUE) -> VALUE {
+    // SAFETY: an open IO, or IOError is raised. What popen opens both ways has a second one to write to.
+    let (fd, writer) = unsafe {
+        let writer = rb_io_get_write_io(io);
+        (
+            rb_io_descriptor(io),
+            (writer != io).then(|| rb_io_descriptor(writer)),
+        )
+    };
+    let woken = wake_waiters(fd) | writer.is_some_and(wake_waiters);
+    (if woken { Qtrue } else { Qfalse }) as VALUE
+}
+
+fn wake_waiters(fd: c_int) -> bool {
+    let mut woken = false;
+    for &scheduler in open().iter() {
+        // SAFETY: schedulers leave the list before they are freed.
+        let scheduler = unsafe { &*scheduler };
+        if scheduler.epoch() != fork::epoch() {
+            continue;
+        }
+        if scheduler.tables(|tables| tables.close(fd)) > 0 {
+            woken = true;
+            // SAFETY: with the GVL.
+            if unsafe { rb_thread_current() } != scheduler.thread() {
+                scheduler.wake();
+            }
+        }
+    }
+    woken
+}
+
+fn open() -> &'static mut Vec<*const Scheduler> {
+    // SAFETY: with the GVL, and no borrow outlives the function that asked for it.
+    unsafe { &mut *OPEN.0.get() }
+}
