@@ -1,0 +1,66 @@
+# frozen_string_literal: true
+
+require "socket"
+require_relative "evented/version"
+require_relative "evented/errors"
+require_relative "evented/native"
+require_relative "evented/offload_pool"
+require_relative "evented/scheduler"
+require_relative "evented/task"
+require_relative "evented/wake_on_close"
+require_relative "evented/tcp_fast_fallback"
+require_relative "evented/io_repairs"
+require_relative "evented/fiber_callers"
+
+# Fibers that wait without blocking their thread: Net::HTTP, pg, Redis, `sleep`, `system`, Mutex and Queue yield by
+# themselves inside a reactor, and nothing needs to be rewritten.
+#
+# @example
+#   Evented do
+#     urls.each { |url| Evented { puts Net::HTTP.get(url).size } }
+#   end
+module Evented
+  class << self
+    # Runs a reactor on this thread until the block, and every fiber it started, is done. Inside a reactor it is a
+    # call of the block.
+    #
+    # @yieldparam task [Evented::Task] the current task
+    # @return [Object] the block's value
+    # @raise what the block raised; otherwise the first failure of a task that nobody waited for
+    # @raise [Evented::Error] if this thread has another fiber scheduler
+    # @suspends inside a reactor, if the block does
+    # @threadsafe each call runs on the thread that makes it
+    def run(&block)
+      raise ArgumentError, "Evented.run needs a block" unless block
+
+      (task = Task.current?) ? yield(task) : Task.run(&block).value
+    end
+
+    # @return [Symbol] `:uring` or `:poll`: what drives the reactor of this thread or, outside of one, what would
+    # @raise [Evented::Error] if `EVENTED_DRIVER` names a driver that does not exist or is refused here
+    # @threadsafe yes
+    def driver
+      scheduler = Fiber.scheduler
+      scheduler.is_a?(Scheduler) ? scheduler.driver : Native.default_driver(ENV.fetch("EVENTED_DRIVER", nil))
+    end
+  end
+end
+
+# Where `Evented { … }` is defined.
+module Kernel
+  private
+
+  # At top level: runs a reactor on this thread until the block, and every fiber it started, is done. Inside a
+  # reactor: starts the block as a task at once; it runs until it first waits.
+  #
+  # @yieldparam task [Evented::Task] the new task
+  # @return [Evented::Task]
+  # @raise at top level, what the block raised; otherwise the first failure of a task that nobody waited for
+  # @suspends inside a reactor, until the new task first waits
+  # @threadsafe each call runs on, or starts a task in the reactor of, the thread that makes it
+  def Evented(&block)
+    raise ArgumentError, "Evented needs a block: Evented { … } or Evented do … end" unless block
+
+    Evented::Task.current? ? Evented::Task.spawn(&block) : Evented::Task.run(&block)
+  end
+end

@@ -1,0 +1,187 @@
+# frozen_string_literal: true
+
+module Evented
+  # The fiber scheduler of one thread, with every hook of Ruby's Fiber::Scheduler.
+  #
+  # Most programs use {Evented.run} or `Evented { … }`, which make one, set it, run it and close it. Set by hand it
+  # works as any other:
+  #
+  # @example
+  #   Thread.new do
+  #     Fiber.set_scheduler(Evented::Scheduler.new)
+  #     Fiber.schedule { puts Net::HTTP.get(uri).size }
+  #   end.join # the thread's end runs what is left
+  #
+  # Owned by one thread: other threads may only call `unblock` and `fiber_interrupt`. In a forked child it starts
+  # afresh, with the fiber that forked and no other.
+  #
+  # The hooks are native. Ruby calls them; a program has no reason to.
+  class Scheduler < Native::Scheduler
+    # How long fibers may take to clean up after {#close} has cancelled them, in seconds, before they are cancelled
+    # again; how often that is done; and after how long those are looked for that could not be cancelled yet.
+    CLEAN_UP_SECONDS = 1
+    CLEAN_UP_ROUNDS = 3
+    CLEAN_UP_STEP = 0.02
+    private_constant :CLEAN_UP_SECONDS, :CLEAN_UP_ROUNDS, :CLEAN_UP_STEP
+
+    @refusal_told = false
+
+    class << self
+      # Says once a process that io_uring was refused, for otherwise nobody learns why things are slower here.
+      #
+      # @private
+      def tell_refusal(reason)
+        return if @refusal_told
+
+        @refusal_told = true
+        warn "evented: io_uring is not to be had here (#{reason}); the poll driver takes its place. " \
+             "Set EVENTED_DRIVER=poll to choose it and silence this."
+      end
+    end
+
+    # @param fiber [Fiber] who runs the loop: the root fiber of its thread
+    # @raise [Evented::Error] if `EVENTED_DRIVER` names a driver that does not exist or is refused here
+    def initialize(fiber = Fiber.current)
+      super(fiber, ENV.fetch("EVENTED_DRIVER") { "poll" if native_thread_may_change? })
+      @error_at_start = $!
+      (reason = __refusal) && self.class.tell_refusal(reason)
+    end
+
+    # Runs until no fiber waits any more.
+    #
+    # @return [void]
+    # @raise what a fiber raised and did not rescue: at once. The other fibers are not affected; they go on with the
+    #   next `run`, or with {#close}
+    # @raise [Evented::Error] if it is running already
+    def run
+      __run(nil)
+    end
+
+    # Runs until no fiber waits any more and gives the reactor back. If an exception is on its way out of the thread
+    # (or the thread is being killed) it does not wait: every fiber is cancelled, and cleans up.
+    #
+    # Ruby calls this when the scheduler is replaced and when its thread ends.
+    #
+    # @return [void]
+    # @raise the first exception that a fiber raised and did not rescue, after all are done
+    # @raise [Evented::WrongThreadError] on another thread
+    def close
+      return if closed?
+
+      __admit
+      if Fiber.current.equal?(__home)
+        __keep_error { shut_down }
+      elsif __reborn?
+        # A forked child exits inside a fiber: the loop below it and all other fibers are the parent's.
+        __release
+      else
+        raise Error, "a fiber can't close the scheduler that it runs in: let it end, or close it from outside"
+      end
+    end
+    alias scheduler_close close
+
+    # Runs the block and raises in this fiber, where it waits, when the time is up: what Timeout.timeout calls.
+    #
+    # @param seconds [Numeric]
+    # @param error [Class] raised in the block if it was asked for by name; Timeout::Error is raised past all of the
+    #   block's rescue clauses, as without a scheduler
+    # @param message [String]
+    # @return [Object] the block's value
+    # @suspends if the block does
+    def timeout_after(seconds, error, message, &block)
+      return super unless defined?(Timeout::Error) && error.equal?(Timeout::Error) && error.respond_to?(:handle_timeout)
+
+      error.handle_timeout(message) { |exception| super(seconds, exception, message, &block) }
+    end
+
+    # Carries an operation out that would block the thread, on another one if there is anybody to be kept waiting.
+    #
+    # @param operation [#call]
+    # @return [void]
+    # @suspends until it is done, even if the fiber is cancelled: the operation works on its stack
+    def blocking_operation_wait(operation)
+      # Inside a non-blocking fiber the call would come back to this hook.
+      return Fiber.blocking { operation.call } if idle?
+
+      failure = nil
+      __offload do |ticket|
+        OffloadPool.current.submit(operation) do |error|
+          failure = error
+          __offloaded(ticket)
+        end
+      end
+      raise failure if failure
+    end
+
+    # @return [String]
+    def inspect
+      return "#<#{self.class} closed>" if closed?
+
+      "#<#{self.class} #{driver} parked=#{stats[:parked]}>"
+    end
+
+    private
+
+    # A ring answers only the native thread that made it. From 3.4 on a Ruby thread can be tied to its native one.
+    def native_thread_may_change?
+      RUBY_VERSION < "3.4" && (ENV["RUBY_MN_THREADS"] == "1" || !Ractor.current.equal?(Ractor.main))
+    end
+
+    def shut_down
+      failures = []
+      begin
+        begin
+          drain(failures) unless leaving?
+        ensure
+          unwind(failures)
+        end
+      ensure
+        __release
+      end
+      raise failures.first if failures.any?
+    end
+
+    # Whether the thread is being killed, or an exception is on its way out of the code that made this scheduler.
+    def leaving?
+      Thread.current.status == "aborting" || ($! && !$!.equal?(@error_at_start))
+    end
+
+    def drain(failures, seconds = nil)
+      limit = seconds && (now + seconds)
+      loop do
+        run_through(failures, seconds)
+        break if idle? || (limit && now >= limit)
+      end
+    end
+
+    def run_through(failures, seconds)
+      __run(seconds)
+    rescue Cancel
+      # A fiber that was told to stop and did.
+    rescue StandardError, ScriptError => e
+      failures << e
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      # The process or the thread is to end (exit, Interrupt): nobody goes on as if nothing had happened.
+      failures.unshift(e)
+      unwind(failures)
+    end
+
+    def unwind(failures)
+      rounds = 0
+      cancel_all(failures) until idle? || (rounds += 1) > CLEAN_UP_ROUNDS
+      warn "evented: #{stats[:parked]} fibers ignored being cancelled and are abandoned" unless idle?
+    end
+
+    # Cancels every fiber once, those that are about to run as soon as they wait again, and lets them clean up.
+    def cancel_all(failures)
+      cancelled = {}.compare_by_identity
+      limit = now + CLEAN_UP_SECONDS
+      until idle? || now >= limit
+        __waiting.each { |fiber| cancelled[fiber] ||= fiber_interrupt(fiber, Cancel.new("the scheduler is closed")) }
+        drain(failures, CLEAN_UP_STEP)
+      end
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end
