@@ -1,0 +1,159 @@
+# frozen_string_literal: true
+
+require "helper"
+require "support/scheduled"
+require "support/throwaway_postgres"
+require "timeout"
+
+# Plain pg, unchanged, against a real server.
+class PgTest < Minitest::Test
+  class << self
+    # One cluster for all tests; it ends with this process.
+    def postgres
+      @postgres ||= ThrowawayPostgres.new.tap { |own| Minitest.after_run { own.close } }
+    end
+  end
+
+  def setup
+    require "pg"
+    skip "PostgreSQL's binaries (initdb, postgres) are not installed" unless ThrowawayPostgres.available?
+    @conninfo = self.class.postgres.conninfo
+  rescue LoadError
+    skip "the pg gem is not installed"
+  end
+
+  def test_queries_wait_at_the_same_time
+    started = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+    values = in_reactor do
+      Array.new(20) do |n|
+        Evented { connect { |connection| connection.exec("SELECT #{n} AS n, pg_sleep(0.2)").getvalue(0, 0).to_i } }
+      end.map(&:value)
+    end
+
+    assert_equal (0...20).to_a, values
+    assert_operator Process.clock_gettime(Process::CLOCK_MONOTONIC) - started, :<, 3 # one by one they take four
+  end
+
+  def test_the_other_fibers_go_on
+    in_company { assert_equal("1", connect { |connection| connection.exec("SELECT 1").getvalue(0, 0) }) }
+  end
+
+  def test_parameters_and_prepared_statements
+    in_company do
+      connect do |connection|
+        assert_equal "3", connection.exec_params("SELECT $1::int + $2::int", [1, 2]).getvalue(0, 0)
+        connection.prepare("twice", "SELECT $1::int * 2")
+        assert_equal "42", connection.exec_prepared("twice", [21]).getvalue(0, 0)
+      end
+    end
+  end
+
+  def test_many_rows
+    in_company do
+      connect do |connection|
+        assert_equal 50_000, connection.exec("SELECT repeat('x', 100) FROM generate_series(1, 50000)").ntuples
+      end
+    end
+  end
+
+  def test_a_transaction_that_fails_is_rolled_back
+    in_company do
+      connect do |connection|
+        connection.exec("CREATE TEMP TABLE things (n int PRIMARY KEY)")
+        assert_raises(PG::UniqueViolation) do
+          connection.transaction { 2.times { connection.exec("INSERT INTO things VALUES (1)") } }
+        end
+        assert_equal "0", connection.exec("SELECT count(*) FROM things").getvalue(0, 0)
+      end
+    end
+  end
+
+  def test_copy_in_both_directions
+    in_company do
+      connect do |connection|
+        connection.exec("CREATE TEMP TABLE things (n int)")
+        connection.copy_data("COPY things FROM STDIN") { 10_000.times { |n| connection.put_copy_data("#{n}\n") } }
+        sum = 0
+        connection.copy_data("COPY things TO STDOUT") do
+          while (row = connection.get_copy_data) do sum += row.to_i end
+        end
+
+        assert_equal (0...10_000).sum, sum
+      end
+    end
+  end
+
+  def test_notifications_from_another_fiber
+    in_company do
+      heard = nil
+      connect do |listener|
+        listener.exec("LISTEN news")
+        parked { listener.wait_for_notify(5) { |channel, _, payload| heard = [channel, payload] } }
+        connect { |speaker| speaker.exec("NOTIFY news, 'hello'") }
+        wait_until { heard }
+      end
+
+      assert_equal %w[news hello], heard
+    end
+  end
+
+  def test_nothing_heard_in_time
+    in_company { connect { |listener| assert_nil listener.wait_for_notify(0.001) } }
+  end
+
+  def test_a_query_that_takes_too_long_is_cancelled
+    in_company do
+      connect do |connection|
+        query = nil
+        parked { query = outcome { connection.exec("SELECT pg_sleep(60)") } }
+        connect do |other|
+          # Again and again, for the server may not have got the query yet.
+          wait_until { other.exec("SELECT pg_cancel_backend(#{connection.backend_pid})") && query }
+        end
+
+        assert_instance_of PG::QueryCanceled, query
+        assert_equal "1", connection.exec("SELECT 1").getvalue(0, 0)
+      end
+    end
+  end
+
+  def test_a_timeout_around_a_query
+    in_company do
+      connect do |connection|
+        assert_raises(Timeout::Error) { Timeout.timeout(0.05) { connection.exec("SELECT pg_sleep(60)") } }
+      end
+      connect { |connection| assert_equal "1", connection.exec("SELECT 1").getvalue(0, 0) }
+    end
+  end
+
+  def test_a_pool_of_connections
+    in_reactor do
+      pool = Queue.new
+      5.times { pool << PG.connect(@conninfo) }
+      sums = Array.new(50) do |n|
+        Evented do
+          connection = pool.pop
+          connection.exec("SELECT #{n}").getvalue(0, 0).to_i
+        ensure
+          pool << connection
+        end
+      end
+
+      assert_equal (0...50).to_a, sums.map(&:value)
+      5.times { pool.pop.close }
+    end
+  end
+
+  def test_a_server_that_is_not_there
+    in_company { assert_raises(PG::ConnectionBad) { PG.connect("host=/nowhere/at/all user=postgres") } }
+  end
+
+  private
+
+  def connect
+    connection = PG.connect(@conninfo)
+    yield connection
+  ensure
+    connection&.close
+  end
+end

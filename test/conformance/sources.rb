@@ -1,0 +1,78 @@
+# frozen_string_literal: true
+
+require "fileutils"
+require "open3"
+require "rbconfig"
+
+# CRuby's test/fiber and what it needs of tool/lib, for the Ruby that runs this. They are not ours and not committed:
+# from RUBY_SRC if that is set, else from Debian's source package, kept under tmp/ for the next run.
+module Sources
+  CACHE = File.expand_path("../../tmp/ruby-src", __dir__)
+  WANTED = %w[*/test/fiber */tool/lib/core_assertions.rb */tool/lib/envutil.rb */tool/lib/find_executable.rb
+              */tool/lib/memory_status.rb].freeze
+
+  module_function
+
+  # @return [String] a directory with test/fiber and tool/lib
+  def directory
+    if (given = ENV.fetch("RUBY_SRC", nil))
+      return given if complete?(given)
+
+      abort "RUBY_SRC=#{given} has no test/fiber and tool/lib/core_assertions.rb. It has to name a checkout or an " \
+            "unpacked release of Ruby #{RUBY_VERSION}."
+    end
+    directory = File.join(CACHE, RUBY_VERSION)
+    fetch(directory) unless complete?(directory)
+    directory
+  end
+
+  def complete?(directory)
+    %w[test/fiber/test_scheduler.rb tool/lib/core_assertions.rb].all? { |file| File.file?(File.join(directory, file)) }
+  end
+
+  # The tarball alone will do: apt checks it against the signed index, and Debian's patches don't touch these files.
+  def fetch(directory)
+    package = debian_package || give_up("This Ruby is not one of Debian's packages")
+    FileUtils.mkdir_p(CACHE)
+    unless download(package) || (Process.uid.zero? && run("apt-get", "update", "-qq") && download(package))
+      give_up("apt-get source #{package} got nothing (is there a deb-src line for it?): #{@said}")
+    end
+    tarball = Dir[File.join(CACHE, "*_#{RUBY_VERSION}.orig.tar.*")].first
+    give_up("apt-get source #{package} brought no tarball of Ruby #{RUBY_VERSION}") unless tarball
+    FileUtils.mkdir_p(directory)
+    unless run("tar", "-xf", tarball, "-C", directory, "--strip-components=1", "--wildcards", *WANTED)
+      give_up("tar could not unpack #{tarball}: #{@said}")
+    end
+    FileUtils.rm_f(tarball)
+  end
+
+  # @return [String, nil] such as "ruby3.3=3.3.8-2"
+  def debian_package
+    owner, status = Open3.capture2e("dpkg", "-S", File.realpath(RbConfig.ruby))
+    return unless status.success?
+
+    name = owner.lines.last[/\A[^:]+/]
+    version, status = Open3.capture2e("dpkg-query", "--show", "--showformat=${source:Package}=${source:Version}", name)
+    version if status.success?
+  rescue Errno::ENOENT
+    nil # no dpkg, so no Debian
+  end
+
+  def download(package)
+    sandbox = Process.uid.zero? ? %w[-o APT::Sandbox::User=root] : []
+    run("apt-get", "source", "-qq", "--download-only", "--tar-only", *sandbox, package, chdir: CACHE)
+  end
+
+  def run(*command, **)
+    @said, status = Open3.capture2e(*command, **)
+    status.success?
+  rescue Errno::ENOENT => e
+    @said = e.message
+    false
+  end
+
+  def give_up(why)
+    abort "#{why}, so CRuby's own tests can't be had. Set RUBY_SRC to a checkout or an unpacked release of " \
+          "Ruby #{RUBY_VERSION}, then run this again."
+  end
+end
