@@ -1,0 +1,59 @@
+# frozen_string_literal: true
+
+module Bench
+  # One thing that is measured, as a file of bench/micro declares it:
+  #
+  #     Bench.define do
+  #       measures "what one operation is"
+  #       operations 100_000
+  #       floor("the same with …") { |count| … }
+  #       threads { |count| … }
+  #       scheduler { |count| … }
+  #     end
+  #
+  # Each block does `count` operations. That of `scheduler` runs as a fiber of whichever scheduler is measured.
+  class Case
+    # [String] the file's name
+    attr_reader :name
+    # [Hash<Symbol, Proc>] the work, by the kind of subject that does it
+    attr_reader :bodies
+    # [String] what the floor does instead
+    attr_reader :floor_title
+
+    def self.load(file)
+      Bench.defining = new(File.basename(file, ".rb"))
+      Kernel.load(file)
+      Bench.defining
+    end
+
+    def initialize(name)
+      @name = name
+      @bodies = {}
+    end
+
+    def measures(sentence = @measures) = @measures = sentence
+
+    # How many operations one sample does, so that it takes some tenths of a second. Kinds that are far faster or slower
+    # than the rest may have a number of their own: `operations 400_000, floor: 4_000_000`.
+    def operations(count, **by_kind)
+      @operations = Hash.new(count).merge(by_kind)
+    end
+
+    def operations_of(kind) = @operations[kind]
+
+    def floor(title, &body)
+      @floor_title = title
+      @bodies[:floor] = body
+    end
+
+    def threads(&body) = @bodies[:threads] = body
+    def scheduler(&body) = @bodies[:scheduler] = body
+  end
+
+  class << self
+    # The case whose file is being loaded.
+    attr_accessor :defining
+
+    def define(&) = defining.instance_eval(&)
+  end
+end
