@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "delegate"
 require "helper"
 require "socket"
 require "support/io_buffer"
@@ -111,6 +112,34 @@ class IoReadTest < Minitest::Test
         writer.write("x")
         assert_equal "x", reader.readpartial(1)
       end
+    end
+  end
+
+  # IO::Buffer hands on what it was given: a Tempfile, for instance, is no IO itself.
+  def test_what_only_stands_for_an_io_has_the_timeout_of_that_io
+    [IO.pipe, UNIXSocket.pair].each do |reader, writer|
+      in_company do |scheduler|
+        reader.timeout = 0.001
+        stand_in = SimpleDelegator.new(reader)
+        assert_raises(IO::TimeoutError) { IO::Buffer.new(5).read(stand_in, 5) }
+        assert_same false, scheduler.io_wait(stand_in, IO::READABLE, nil)
+
+        writer.write("hello")
+        buffer = IO::Buffer.new(5)
+        assert_equal 5, buffer.read(stand_in, 5)
+        assert_equal "hello", buffer.get_string
+      end
+    end
+  end
+
+  def test_what_has_only_a_descriptor_is_read_without_a_timeout
+    reader, writer = IO.pipe
+    descriptor = Struct.new(:fileno).new(reader.fileno)
+    scheduled do
+      buffer = IO::Buffer.new(5)
+      parked { buffer.read(descriptor, 5) }
+      writer.write("hello")
+      wait_until { buffer.get_string == "hello" }
     end
   end
 

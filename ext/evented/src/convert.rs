@@ -6,7 +6,7 @@ use std::{ffi::c_int, time::Duration};
 
 use rb_sys::{
     FIX2LONG, FIXNUM_P, FLONUM_P, NIL_P, NUM2DBL, RB_FLOAT_TYPE_P, TEST, VALUE, rb_eArgError,
-    rb_io_timeout, rb_raise, rb_time_timespec_interval,
+    rb_io_check_io, rb_io_timeout, rb_raise, rb_time_timespec_interval,
 };
 
 /// A duration in seconds: `None` for nil and for infinity. Raises ArgumentError if it is negative or
@@ -52,8 +52,14 @@ pub(crate) fn timeout(seconds: VALUE) -> Option<Duration> {
     ))
 }
 
-/// The timeout that an IO was given, if it was.
+/// The timeout that an IO was given, if it was. `IO::Buffer` hands on whatever it was given, so `io` may
+/// only stand for an IO (a Tempfile does): then it is the timeout of the IO behind it, if there is one.
 pub(crate) fn io_timeout(io: VALUE) -> Option<Duration> {
+    // SAFETY: any VALUE may be asked; nil if it does not answer to `to_io`.
+    let io = unsafe { rb_io_check_io(io) };
+    if NIL_P(io) {
+        return None;
+    }
     // SAFETY: an open IO, or IOError is raised.
     let seconds = unsafe { rb_io_timeout(io) };
     // An IO that was opened in some ways has `false` there, which Ruby takes for nil.

@@ -5,7 +5,9 @@
 
 use std::{cell::UnsafeCell, ffi::c_int};
 
-use rb_sys::{Qfalse, Qtrue, VALUE, rb_io_descriptor, rb_io_get_write_io, rb_thread_current};
+use rb_sys::{
+    Qfalse, Qtrue, VALUE, rb_io_descriptor, rb_io_get_io, rb_io_get_write_io, rb_thread_current,
+};
 
 use crate::{
     define::{Function, singleton_method},
@@ -46,8 +48,10 @@ pub(crate) unsafe fn define(native: VALUE) {
 ///
 /// Held; any thread.
 unsafe extern "C" fn closing(_native: VALUE, io: VALUE) -> VALUE {
-    // SAFETY: an open IO, or IOError is raised. What popen opens both ways has a second one to write to.
+    // SAFETY: TypeError is raised for what is no IO, and IOError for one that is closed. What popen
+    // opens both ways has a second one to write to.
     let (fd, writer) = unsafe {
+        let io = rb_io_get_io(io);
         let writer = rb_io_get_write_io(io);
         (
             rb_io_descriptor(io),
