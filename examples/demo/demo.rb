@@ -66,7 +66,7 @@ end
 missing = PgWork.missing
 abort "bin/demo: #{missing}" if missing && options[:postgres]
 if missing || options[:postgres] == false
-  report.leave_out(:postgresql, missing || "not asked for")
+  report.leave_out(:postgresql, options[:postgres] == false ? "not asked for" : missing)
 else
   ThrowawayPostgres.open do |postgres|
     work = PgWork.new(postgres.conninfo, options[:queries], options[:connections], options[:delay])

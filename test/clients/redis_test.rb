@@ -71,9 +71,16 @@ class RedisTest < Minitest::Test
 
   def with_redis
     ThrowawayRedis.open do |path|
-      wait_until { File.socket?(path) }
+      wait_until { accepts?(path) }
       yield path
     end
+  end
+
+  # The socket is there before the server listens on it.
+  def accepts?(path)
+    UNIXSocket.new(path).close || true
+  rescue Errno::ENOENT, Errno::ECONNREFUSED
+    false
   end
 
   def connect(path)

@@ -11,7 +11,7 @@ require "tmpdir"
 class DescriptorReuseTest < Minitest::Test
   def test_a_read_of_a_closed_socket_takes_nothing_from_the_one_that_has_its_number_now
     scheduled do
-      one, = UNIXSocket.pair
+      one, _one_peer = UNIXSocket.pair
       number = one.fileno
       result = nil
       parked { result = outcome { one.readpartial(10) } }
@@ -27,7 +27,7 @@ class DescriptorReuseTest < Minitest::Test
 
   def test_a_write_to_a_closed_socket_puts_nothing_into_the_one_that_has_its_number_now
     scheduled do
-      one, = UNIXSocket.pair
+      one, _one_peer = UNIXSocket.pair
       number = one.fileno
       result = nil
       parked { result = outcome { one.write("A" * 3_000_000) } }
@@ -42,7 +42,7 @@ class DescriptorReuseTest < Minitest::Test
 
   def test_a_wait_for_a_closed_socket_does_not_see_the_one_that_has_its_number_now
     scheduled do
-      one, = UNIXSocket.pair
+      one, _one_peer = UNIXSocket.pair
       number = one.fileno
       result = nil
       parked { result = outcome { one.wait_readable } }
