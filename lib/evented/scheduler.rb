@@ -40,8 +40,13 @@ module Evented
     end
 
     # @param fiber [Fiber] who runs the loop: the root fiber of its thread
-    # @raise [Evented::Error] if `EVENTED_DRIVER` names a driver that does not exist or is refused here
+    # @raise [Evented::Error] if `EVENTED_DRIVER` names a driver that does not exist or is refused here, and in a Ractor
+    #   other than the main one
     def initialize(fiber = Fiber.current)
+      unless Ractor.current.equal?(Ractor.main)
+        raise Error, "evented works in the main Ractor only: start a thread there, which can have a reactor of its own"
+      end
+
       super(fiber, ENV.fetch("EVENTED_DRIVER") { "poll" if native_thread_may_change? })
       @error_at_start = $!
       (reason = __refusal) && self.class.tell_refusal(reason)
@@ -66,7 +71,8 @@ module Evented
     # @raise the first exception that a fiber raised and did not rescue, after all are done
     # @raise [Evented::WrongThreadError] on another thread
     def close
-      return if closed?
+      # A poisoned one counts as closed, and still has its ring.
+      return __release if closed?
 
       __admit
       if Fiber.current.equal?(__home)
@@ -124,7 +130,7 @@ module Evented
 
     # A ring answers only the native thread that made it. From 3.4 on a Ruby thread can be tied to its native one.
     def native_thread_may_change?
-      RUBY_VERSION < "3.4" && (ENV["RUBY_MN_THREADS"] == "1" || !Ractor.current.equal?(Ractor.main))
+      RUBY_VERSION < "3.4" && ENV["RUBY_MN_THREADS"] == "1"
     end
 
     def shut_down
@@ -177,7 +183,7 @@ module Evented
       cancelled = {}.compare_by_identity
       limit = now + CLEAN_UP_SECONDS
       until idle? || now >= limit
-        __waiting.each { |fiber| cancelled[fiber] ||= fiber_interrupt(fiber, Cancel.new("the scheduler is closed")) }
+        __waiting.each { |fiber| cancelled[fiber] ||= __interrupt(fiber, Cancel.new("the scheduler is closed")) }
         drain(failures, CLEAN_UP_STEP)
       end
     end

@@ -56,6 +56,38 @@ class IoCloseTest < Minitest::Test
     end
   end
 
+  def test_closing_one_way_wakes_who_waits_for_it
+    in_company do
+      reader, writer = IO.pipe
+      full, pipe_end = IO.pipe
+      process = IO.popen("cat >/dev/null; cat", "r+")
+      results = {}
+      parked { results[:reader] = outcome { reader.readpartial(1) } }
+      parked { results[:writer] = outcome { pipe_end.write("x" * 1_000_000) } }
+      parked { results[:answer] = outcome { process.read } }
+      reader.close_read
+      pipe_end.close_write
+      process.close_write
+      wait_until { results.size == 3 }
+
+      assert_equal [IOError, IOError, ""], [results[:reader].class, results[:writer].class, results[:answer]]
+      [writer, full, process].each(&:close)
+    end
+  end
+
+  def test_an_io_that_becomes_another_wakes_who_waits_for_the_first
+    in_company do
+      reader, _writer = IO.pipe
+      other, _other_writer = IO.pipe
+      result = nil
+      parked { result = outcome { reader.readpartial(1) } }
+      reader.reopen(other)
+      wait_until { result }
+
+      assert_instance_of IOError, result
+    end
+  end
+
   def test_every_waiter_is_woken
     scheduled do
       one, _other = UNIXSocket.pair
@@ -82,7 +114,7 @@ class IoCloseTest < Minitest::Test
 
   def test_who_waits_for_something_else_is_left_alone
     scheduled do
-      one, = IO.pipe
+      one, _one_peer = IO.pipe
       other, writer = IO.pipe
       result = nil
       parked { result = other.readpartial(1) }
@@ -98,7 +130,7 @@ class IoCloseTest < Minitest::Test
   def test_the_number_of_the_descriptor_can_be_used_again_at_once
     scheduled do
       20.times do
-        reader, = IO.pipe
+        reader, _reader_peer = IO.pipe
         result = nil
         parked { result = outcome { reader.readpartial(1) } }
         reader.close
@@ -157,7 +189,7 @@ class IoCloseTest < Minitest::Test
 
   def test_an_interrupted_read_has_given_its_buffer_back
     scheduled do |scheduler|
-      one, = UNIXSocket.pair
+      one, _one_peer = UNIXSocket.pair
       buffer = IO::Buffer.new(16)
       result = nil
       parked { result = outcome { scheduler.io_read(one, buffer, 1, 0) } }

@@ -4,6 +4,7 @@ require "helper"
 require "socket"
 require "stringio"
 require "support/scheduled"
+require "tempfile"
 
 class IoSelectTest < Minitest::Test
   def test_what_is_ready_comes_back_at_once
@@ -154,11 +155,24 @@ class IoSelectTest < Minitest::Test
 
   def test_a_descriptor_that_is_not_open_is_refused
     in_company do
-      reader, = IO.pipe
+      reader, _reader_peer = IO.pipe
       throw_away = IO.for_fd(reader.fileno, autoclose: false)
       reader.close
 
       assert_raises(Errno::EBADF) { IO.select([throw_away]) }
+    end
+  end
+
+  def test_only_urgent_data_is_exceptional
+    in_company do
+      reader, writer = IO.pipe
+      writer.close
+      file = Tempfile.new
+
+      assert_equal [[reader], [], []], IO.select([reader], nil, [reader])
+      assert_nil IO.select(nil, nil, [reader], 0.005)
+      assert_nil IO.select(nil, nil, [file], 0.005)
+      assert_nil IO.select(nil, nil, [reader, file], 0.005)
     end
   end
 end

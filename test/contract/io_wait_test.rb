@@ -1,7 +1,9 @@
 # frozen_string_literal: true
 
 require "helper"
+require "io/console"
 require "io/wait"
+require "pty"
 require "socket"
 require "support/scheduled"
 
@@ -250,5 +252,22 @@ class IoWaitTest < Minitest::Test
 
   def fill(io)
     nil while io.write_nonblock("x" * 65_536, exception: false).is_a?(Integer)
+  end
+
+  def test_urgent_data_never_comes_in_a_regular_file
+    in_company { File.open(__FILE__) { |file| refute file.wait(IO::PRIORITY, 0.005) } }
+  end
+
+  def test_a_terminal_whose_settings_change_is_waited_for_all_the_same
+    PTY.open do |controller, terminal|
+      in_company do
+        ready = nil
+        parked { ready = terminal.wait_readable(60) }
+        3.times { terminal.raw! && sleep(0.001) && terminal.cooked! }
+        assert_nil ready
+        controller.write("line\n")
+        wait_until { ready }
+      end
+    end
   end
 end

@@ -226,4 +226,17 @@ class RunCloseTest < Minitest::Test
 
     assert_equal [3, "cleaned up\n"], [status.exitstatus, output]
   end
+
+  # If each of them cost the kernel a look at all others, as it once did, this would take minutes.
+  def test_a_hundred_thousand_waits_that_were_given_up_do_not_hold_up_closing
+    pipes = Array.new(50) { IO.pipe }
+    done = 0
+    with_scheduler do |scheduler|
+      2_000.times { Fiber.schedule { IO.select(pipes.map(&:first)) && (done += 1) } }
+      pipes.first.last.write("x")
+      scheduler.run
+    end
+
+    assert_equal 2_000, done
+  end
 end

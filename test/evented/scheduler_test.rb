@@ -72,7 +72,7 @@ class Evented::SchedulerTest < Minitest::Test # rubocop:disable Style/ClassAndMo
 
   def test_another_thread_is_refused
     in_company do |scheduler|
-      reader, = IO.pipe
+      reader, _reader_peer = IO.pipe
       error = nil
       Thread.new do
         error = assert_raises(Evented::WrongThreadError) { scheduler.kernel_sleep(0) }
@@ -109,6 +109,16 @@ class Evented::SchedulerTest < Minitest::Test # rubocop:disable Style/ClassAndMo
     10.times { Evented::Scheduler.new }
     GC.start
     scheduled { sleep 0 }
+  end
+
+  def test_another_ractor_is_refused
+    output = output_of_ruby(<<~RUBY)
+      Warning[:experimental] = false
+      message = Ractor.new { Evented::Scheduler.new rescue $!.message }
+      puts message.respond_to?(:value) ? message.value : message.take
+    RUBY
+
+    assert_match(/main Ractor only/, output)
   end
 
   def test_too_many_fibers_are_refused_and_the_others_go_on

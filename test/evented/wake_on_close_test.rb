@@ -2,6 +2,7 @@
 
 require "helper"
 require "socket"
+require "support/ruby_process"
 
 # What it is for is tested in test/contract/io_close_test.rb, for every Ruby; here that it is there where it has to be.
 class WakeOnCloseTest < Minitest::Test
@@ -41,5 +42,12 @@ class WakeOnCloseTest < Minitest::Test
   def test_an_io_of_a_process_has_its_status
     IO.popen("exit 3", &:read)
     assert_equal 3, $?.exitstatus
+  end
+
+  def test_closing_works_in_another_ractor
+    assert_equal "closed\n", output_of_ruby(<<~RUBY)
+      Warning[:experimental] = false
+      puts Ractor.new { File.open("/dev/null").close || "closed" }.then { |ractor| ractor.respond_to?(:value) ? ractor.value : ractor.take }
+    RUBY
   end
 end

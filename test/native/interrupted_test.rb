@@ -55,8 +55,8 @@ class InterruptedTest < Minitest::Test
   def test_a_timeout_that_is_due_while_another_fiber_is_raised_in
     order = []
     with_scheduler do |scheduler|
-      one, = UNIXSocket.pair
-      other, = UNIXSocket.pair
+      one, _one_peer = UNIXSocket.pair
+      other, _other_peer = UNIXSocket.pair
       parked { order << outcome { Timeout.timeout(0.01) { one.readpartial(1) } }.class }
       raised = parked { order << outcome { other.readpartial(1) }.class }
       due = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 0.05
@@ -194,5 +194,93 @@ class InterruptedTest < Minitest::Test
     Timeout.timeout(0.0001 + (received.bytesize % 17 * 0.0001)) { loop { received << reader.readpartial(3000) } }
   rescue Timeout::Error
     # The next one goes on where this one was interrupted.
+  end
+
+  def test_who_raises_in_a_fiber_that_is_raising_itself_goes_on
+    order = []
+    first = nil
+    in_reactor do
+      waiting = Fiber.schedule { outcome { Queue.new.pop } && sleep(0.001) }
+      Fiber.schedule do
+        first = Fiber.current
+        sleep 0
+        order << outcome { waiting.raise(Stop) }.class
+      end
+      Fiber.schedule { sleep(0) && first.raise(Stop) && (order << :second_went_on) }
+    end
+
+    assert_equal [Stop, :second_went_on], order
+  end
+
+  def test_who_raises_twice_in_a_fiber_whose_work_goes_on_elsewhere_goes_on
+    order = []
+    in_reactor do
+      scheduler = Fiber.scheduler
+      ticket = nil
+      waiting = Fiber.schedule { order << outcome { scheduler.__offload { |number| ticket = number } }.message }
+      Fiber.schedule { %w[first second].each { |text| waiting.raise(Stop, text) && (order << :"after_#{text}") } }
+      Fiber.schedule { wait_until { order.include?(:after_second) } && scheduler.__offloaded(ticket) }
+    end
+
+    assert_equal [:after_first, :after_second, "second"], order
+  end
+
+  def test_a_timeout_does_not_resume_an_enumerator_that_has_yielded
+    in_company do
+      values = Enumerator.new do |yielder|
+        Timeout.timeout(0.005) { (yielder << 1) && (yielder << 2) }
+        yielder << 3
+      end
+      assert_equal 1, values.next
+      sleep 0.01
+
+      assert_equal [2, 3], [values.next, values.next]
+    end
+  end
+
+  def test_a_cancelled_write_that_had_moved_some_bytes_is_cancelled_all_the_same
+    one, _other = UNIXSocket.pair
+    cancelled = nil
+    with_scheduler do |scheduler|
+      writing = parked { cancelled = outcome { one.write("x" * 5_000_000) } }
+
+      assert scheduler.__interrupt(writing, Stop.new)
+    end
+
+    assert_instance_of Stop, cancelled
+  end
+
+  def test_what_an_interrupted_fiber_did_not_hear_of_is_forgotten_when_it_has_ended
+    in_company do |scheduler|
+      one, other = UNIXSocket.pair
+      deaf = parked { one.readpartial(1) }
+      other.write("x")
+      scheduler.__interrupt(deaf, Stop.new)
+      wait_until { !deaf.alive? }
+
+      assert_equal "y", (other.write("y") && one.readpartial(1))
+    end
+  end
+
+  def test_a_fiber_that_was_abandoned_can_still_be_raised_in
+    one, _other = UNIXSocket.pair
+    stubborn = nil
+    errors = []
+    thread = Thread.new do
+      Fiber.set_scheduler(Evented::Scheduler.new)
+      Fiber.schedule do
+        stubborn = Fiber.current
+        errors << outcome { one.readpartial(1) } until errors.last.is_a?(Stop)
+      end
+      begin
+        capture_io { raise "the thread ends" rescue Fiber.set_scheduler(nil) } # rubocop:disable Style/RescueModifier
+      ensure
+        stubborn.raise(Stop, "in vain?") if stubborn.alive?
+      end
+    end
+    thread.join
+
+    assert_equal "in vain?", errors.last.message
+    refute_predicate stubborn, :alive?
   end
 end

@@ -24,11 +24,12 @@ impl Root for Fiber {
 
 /// An operation's way through the reactor, without a kernel.
 fn submit_and_complete(criterion: &mut Criterion) {
-    let poll = Op::Poll(op::Poll {
-        fd: 3,
-        interest: Interest::READABLE,
-    });
-    let (mut tables, mut driver, mut alarms) = (Tables::new(), Driver::fake(), Vec::new());
+    let poll = Op::Poll(op::Poll::new(3, Interest::READABLE));
+    let (mut tables, mut driver, mut alarms) = (
+        Tables::new(),
+        Driver::fake(),
+        std::collections::VecDeque::new(),
+    );
     let deadline = clock::now() + Duration::from_secs(1_000);
     for (name, deadline) in [("plain", None), ("with a deadline", Some(deadline))] {
         let name = format!("submit and complete/{name}");

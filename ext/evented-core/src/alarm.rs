@@ -23,6 +23,8 @@ struct Alarm<R> {
     root: R,
     /// `None` once it has gone off, and for one that never will.
     timer: Option<TimerKey>,
+    /// Whether it is taken back as soon as it has been heard, because nobody else does that.
+    once: bool,
 }
 
 impl<R: Root> Alarms<R> {
@@ -39,9 +41,29 @@ impl<R: Root> Alarms<R> {
         root: R,
         arm: impl FnOnce(AlarmKey) -> Option<TimerKey>,
     ) -> AlarmKey {
-        let key = self.set.insert(Alarm { root, timer: None });
+        let key = self.set.insert(Alarm {
+            root,
+            timer: None,
+            once: false,
+        });
         self.set[key].timer = arm(key);
         key
+    }
+
+    /// Sets an alarm that goes off right now and is heard once.
+    pub(crate) fn set_once(&mut self, root: R) -> AlarmKey {
+        self.set.insert(Alarm {
+            root,
+            timer: None,
+            once: true,
+        })
+    }
+
+    /// It has been heard.
+    pub(crate) fn heard(&mut self, key: AlarmKey) {
+        if self.set.get(key).is_some_and(|alarm| alarm.once) {
+            self.clear(key);
+        }
     }
 
     /// Takes an alarm back; returns its timer if that is still armed.
@@ -80,6 +102,11 @@ impl<R: Root> Alarms<R> {
         };
         let found = self.overdue.iter().position(is_for_it)?;
         Some(self.overdue.swap_remove(found))
+    }
+
+    /// Those that their fibers have not heard.
+    pub(crate) fn all_overdue(&self) -> &[AlarmKey] {
+        &self.overdue
     }
 
     pub(crate) fn root(&self, key: AlarmKey) -> Option<R> {

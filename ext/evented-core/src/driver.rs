@@ -10,7 +10,9 @@
 //!   after all. Cancelling what has already come back is harmless.
 //! - **wait** submits what has been pushed and returns when there is something to reap, when the
 //!   timeout has passed or the waker rang, or for no reason at all (a signal). It is the only call
-//!   that sleeps, and it may be made without the GVL: it touches nothing but the driver (I-2).
+//!   that sleeps, and it may be made without the GVL: it touches nothing but the driver (I-2). It makes no
+//!   system call on a descriptor of an operation that was pushed before the last wait: without the GVL somebody
+//!   may close it, and open another under its number. It answers `false` if the kernel's objects are broken.
 //! - **reap** hands out one completion; the order among operations is not defined.
 //! - **receive** hands out one message of another thread (I-6).
 //! - **close** waits for every operation whose buffer the kernel might still write to; only then may the
@@ -132,9 +134,9 @@ impl Driver {
     }
 
     /// Submits, and sleeps until something can be reaped; `None` sleeps without limit, zero not at
-    /// all.
-    pub fn wait(&mut self, timeout: Option<Duration>) {
-        each!(&mut self.kernel, kernel => kernel.wait(timeout));
+    /// all. Tells whether the kernel's objects still answer.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> bool {
+        each!(&mut self.kernel, kernel => kernel.wait(timeout))
     }
 
     /// Whether [`Self::reap`] has something.

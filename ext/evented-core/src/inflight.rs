@@ -10,7 +10,12 @@
 //! touches the tables only (I-6).
 #![forbid(unsafe_code)]
 
-use std::{collections::hash_map::Entry, net::IpAddr, os::fd::RawFd, time::Instant};
+use std::{
+    collections::{VecDeque, hash_map::Entry},
+    net::IpAddr,
+    os::fd::RawFd,
+    time::Instant,
+};
 
 use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
@@ -217,12 +222,24 @@ impl<R: Root> Tables<R> {
             }
             // It only let others run, and loses nothing.
             State::Ready(Outcome::Woken) if waiter.yielded => {
+                waiter.interrupted_by = alarm;
                 with_root(&mut waiter.root);
                 waiter.state = State::Ready(Outcome::Raised);
                 true
             }
             _ => false,
         }
+    }
+
+    /// As [`Self::interrupt`], for an exception that must not get lost: if the operation turns out to have
+    /// succeeded the exception, in `root`, is met at the fiber's next park.
+    pub fn interrupt_for_good(&mut self, root: R, with_root: impl FnOnce(&mut R)) -> bool {
+        let alarm = self.alarms.set_once(root);
+        let interrupted = self.interrupt(root.fiber(), Some(alarm), with_root);
+        if !interrupted {
+            self.alarms.clear(alarm);
+        }
+        interrupted
     }
 
     /// The outcome of a wait, once it has one.
@@ -269,14 +286,24 @@ impl<R: Root> Tables<R> {
             },
             addresses: std::mem::take(&mut waiter.addresses),
         };
+        match (waiter.state, waiter.interrupted_by) {
+            (State::Ready(Outcome::Raised), Some(alarm)) => self.alarms.heard(alarm),
+            // Something else was raised meanwhile.
+            (State::Cancelling(Outcome::Raised), Some(alarm)) => self.alarms.postpone(alarm),
+            _ => {}
+        }
         let members = std::mem::take(&mut waiter.members);
         if let Some(timer) = waiter.timer.take() {
             self.timers.disarm(timer);
         }
-        if let Entry::Occupied(parked) = self.by_fiber.entry(left.root.fiber())
+        let outer = waiter.outer;
+        if let Entry::Occupied(mut parked) = self.by_fiber.entry(left.root.fiber())
             && *parked.get() == token
         {
-            parked.remove();
+            match outer.filter(|&outer| self.waiters.contains_key(outer)) {
+                Some(outer) => drop(parked.insert(outer)),
+                None => drop(parked.remove()),
+            }
         }
         for member in members {
             self.remove_or_abandon(member);
@@ -304,7 +331,12 @@ impl<R: Root> Tables<R> {
 
     /// Everything that must be kept alive, for the garbage collector.
     pub fn roots(&self) -> impl Iterator<Item = &R> {
-        let waiters = self.waiters.values().map(|waiter| &waiter.root);
+        // Members have the root of their whole.
+        let waiters = self
+            .waiters
+            .values()
+            .filter(|waiter| waiter.whole.is_none())
+            .map(|waiter| &waiter.root);
         waiters.chain(self.alarms.roots())
     }
 
@@ -378,9 +410,18 @@ impl<R: Root> Tables<R> {
         self.alarms.has_overdue()
     }
 
-    /// An alarm that went off while `fiber` could not be interrupted.
-    pub fn overdue_alarm(&mut self, fiber: usize) -> Option<AlarmKey> {
-        self.alarms.overdue(fiber)
+    /// An alarm that went off while `fiber` could not be interrupted: what it was set with.
+    pub fn overdue_alarm(&mut self, fiber: usize) -> Option<R> {
+        let alarm = self.alarms.overdue(fiber)?;
+        let root = self.alarms.root(alarm);
+        self.alarms.heard(alarm);
+        root
+    }
+
+    /// The alarms that their fibers have not met yet.
+    #[must_use]
+    pub fn overdue_alarms(&self) -> &[AlarmKey] {
+        self.alarms.all_overdue()
     }
 
     /// Whether `fiber` has a waiter: it is parked or ready.
@@ -390,7 +431,7 @@ impl<R: Root> Tables<R> {
     }
 
     /// Ends the waits whose deadline has come; the alarms that are due are for the binding.
-    pub fn expire(&mut self, now: Instant, alarms: &mut Vec<AlarmKey>) {
+    pub fn expire(&mut self, now: Instant, alarms: &mut VecDeque<AlarmKey>) {
         while let Some(due) = self.timers.pop_due(now) {
             match due {
                 Due::Waiter(token) => {
@@ -401,7 +442,7 @@ impl<R: Root> Tables<R> {
                 }
                 Due::Alarm(key) => {
                     if self.alarms.goes_off(key) {
-                        alarms.push(key);
+                        alarms.push_back(key);
                     }
                 }
             }
@@ -423,6 +464,13 @@ impl<R: Root> Tables<R> {
         self.waiters
             .get(token)
             .is_some_and(|waiter| waiter.state == State::Parked)
+    }
+
+    /// The operation of a waiter can't come about; it waits on for whatever else may end its wait.
+    pub(crate) fn never(&mut self, token: Token) {
+        if let Some(waiter) = self.waiters.get_mut(token) {
+            waiter.in_flight = false;
+        }
     }
 
     /// The operation of a waiter is over.
@@ -475,9 +523,14 @@ impl<R: Root> Tables<R> {
             // Whatever was on its way to another park did not get there.
             self.permit = None;
         }
-        let parked = self.by_fiber.entry(root.fiber()).or_insert(token);
-        if framed {
-            *parked = token;
+        match self.by_fiber.entry(root.fiber()) {
+            Entry::Vacant(free) => {
+                free.insert(token);
+            }
+            Entry::Occupied(mut parked) if framed => {
+                self.waiters[token].outer = Some(parked.insert(token));
+            }
+            Entry::Occupied(_) => {}
         }
         token
     }

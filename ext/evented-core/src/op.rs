@@ -18,6 +18,7 @@ use std::os::fd::RawFd;
 
 pub use close::Close;
 pub use poll::Poll;
+pub(crate) use poll::REFUSED;
 pub use read::Read;
 pub use recv::Recv;
 pub use send::Send;
@@ -59,6 +60,8 @@ pub enum Progress {
     Complete(i32),
     /// Not enough yet: submit it again.
     Again,
+    /// It can't come about: who waits for it waits until the deadline, or for ever.
+    Never,
 }
 
 macro_rules! each {
@@ -314,7 +317,7 @@ mod tests {
     #[test]
     fn a_readiness_completes_only_if_it_satisfies() {
         let interest = Interest::WRITABLE;
-        let mut poll = Op::Poll(Poll { fd: 0, interest });
+        let mut poll = Op::Poll(Poll::new(0, interest));
         assert_eq!(poll.advance(0), Progress::Again);
         assert_eq!(poll.advance(i32::from(POLLIN)), Progress::Again);
         assert_eq!(poll.advance(i32::from(POLLOUT)), Progress::Complete(4));
@@ -349,7 +352,7 @@ mod tests {
                 Some(Interest::WRITABLE),
                 true,
             ),
-            (Op::Poll(Poll { fd, interest }), Some(interest), false),
+            (Op::Poll(Poll::new(fd, interest)), Some(interest), false),
             (Op::WaitId(WaitId { pid: 9 }), None, false),
             (Op::Close(Close { fd }), None, false),
         ] {

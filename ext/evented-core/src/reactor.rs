@@ -13,7 +13,10 @@
 //! 4. [`Reactor::dispatch`]: completions, messages and deadlines make waiters ready.
 #![forbid(unsafe_code)]
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
 use crate::{
     driver::Driver,
@@ -111,9 +114,16 @@ impl<'a, R: Root> Reactor<'a, R> {
 
     /// Takes in what has happened: completions, messages of other threads, deadlines. The alarms that
     /// went off are left to the caller.
-    pub fn dispatch(&mut self, now: Option<Instant>, alarms: &mut Vec<AlarmKey>) {
+    pub fn dispatch(&mut self, now: Option<Instant>, alarms: &mut VecDeque<AlarmKey>) {
+        // What was given up meanwhile must not be carried out now: the descriptor may be another's.
+        self.flush_cancels();
+        let mut again = Vec::new();
         while let Some((token, result)) = self.driver.reap() {
-            self.completed(token, result);
+            again.extend(self.completed(token, result));
+        }
+        // Only now: a driver may complete at once what it can't wait for.
+        for (op, token) in again {
+            self.driver.push(op, token);
         }
         self.receive();
         if let Some(now) = now {
@@ -129,33 +139,36 @@ impl<'a, R: Root> Reactor<'a, R> {
         }) = self.driver.receive()
         {
             if self.tables.op_mut(token).is_some() {
-                self.completed(token, result);
+                if let Some((op, token)) = self.completed(token, result) {
+                    self.driver.push(op, token);
+                }
             } else {
                 self.tables.complete(token, result, addresses);
             }
         }
     }
 
-    fn completed(&mut self, token: Token, result: i32) {
+    /// Takes a completion in. What is still to be done is for the driver.
+    fn completed(&mut self, token: Token, result: i32) -> Option<(Op, Token)> {
         self.tables.stats.completed += 1;
-        let again = match self.tables.op_mut(token) {
+        let wanted = self.tables.wants_more(token);
+        let result = match self.tables.op_mut(token) {
             Some(op) => match op.advance(result) {
-                Progress::Complete(result) => Err(result),
-                Progress::Again => Ok(*op),
-            },
-            None => Err(result),
-        };
-        match again {
-            Ok(op) if self.tables.wants_more(token) => self.driver.push(op, token),
-            // Given up half-way: what it has transferred by now has left the kernel.
-            Ok(mut op) => {
-                let result = match op.advance(-libc::ECANCELED) {
+                Progress::Complete(result) => result,
+                Progress::Again if wanted => return Some((*op, token)),
+                Progress::Never if wanted => {
+                    self.tables.never(token);
+                    return None;
+                }
+                // Given up half-way: what it has transferred by now has left the kernel.
+                Progress::Again | Progress::Never => match op.advance(-libc::ECANCELED) {
                     Progress::Complete(result) => result,
-                    Progress::Again => -libc::ECANCELED,
-                };
-                self.tables.complete(token, result, Vec::new());
-            }
-            Err(result) => self.tables.complete(token, result, Vec::new()),
-        }
+                    Progress::Again | Progress::Never => -libc::ECANCELED,
+                },
+            },
+            None => result,
+        };
+        self.tables.complete(token, result, Vec::new());
+        None
     }
 }

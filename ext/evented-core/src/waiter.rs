@@ -86,6 +86,8 @@ pub struct Waiter<R> {
     pub(crate) members: Vec<Token>,
     /// For one of many: the waiter of the whole.
     pub(crate) whole: Option<Token>,
+    /// The park of the same fiber that this one interrupts.
+    pub(crate) outer: Option<Token>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +119,7 @@ impl<R> Waiter<R> {
             timer: None,
             members: Vec::new(),
             whole: None,
+            outer: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Bugs that were found, each with the test that would have caught it.
 
 use std::{
+    collections::VecDeque,
     io::Write as _,
     os::{fd::AsRawFd, unix::net::UnixStream},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -38,11 +39,11 @@ fn bytes_that_come_in_the_turn_of_the_deadline_are_not_lost() {
     let mut reactor = Reactor::new(&mut tables, &mut driver);
     let now = clock::now();
     let token = reactor.submit(Fiber(1), recv, Some(now));
-    reactor.dispatch(Some(now), &mut Vec::new());
+    reactor.dispatch(Some(now), &mut VecDeque::new());
     reactor.flush_cancels();
     let script = driver.script().expect("it is a fake");
     script.complete(token, 4);
-    Reactor::new(&mut tables, &mut driver).dispatch(Some(now), &mut Vec::new());
+    Reactor::new(&mut tables, &mut driver).dispatch(Some(now), &mut VecDeque::new());
     assert_eq!(tables.leave(token), Some(Outcome::Done(4)));
 }
 
@@ -63,7 +64,7 @@ fn the_ring_tells_urgent_data_from_other_data() {
     far.set_nodelay(true).expect("no delay");
     let mut wait_for = |interest, act: &mut dyn FnMut()| {
         let fd = near.as_raw_fd();
-        let poll = Op::Poll(op::Poll { fd, interest });
+        let poll = Op::Poll(op::Poll::new(fd, interest));
         let limit = clock::now() + Duration::from_secs(5);
         let mut reactor = Reactor::new(&mut tables, &mut driver);
         let token = reactor.submit(Fiber(1), poll, Some(limit));
@@ -102,10 +103,7 @@ fn the_poll_driver_does_not_take_an_old_file_for_a_child() {
     let keep = near.try_clone().expect("another number");
 
     let first = Token::from_bits((1 << 32) + 1);
-    let poll = op::Poll {
-        fd: near.as_raw_fd(),
-        interest: Interest::READABLE,
-    };
+    let poll = op::Poll::new(near.as_raw_fd(), Interest::READABLE);
     driver.push(Op::Poll(poll), first);
     driver.cancel(first);
     assert_eq!(driver.reap(), Some((first, -libc::ECANCELED)));
@@ -135,7 +133,7 @@ fn outcome(tables: &mut Tables<Fiber>, driver: &mut Driver, token: Token) -> Out
         }
         Reactor::new(tables, driver).flush_cancels();
         driver.wait(Some(Duration::from_secs(5)));
-        Reactor::new(tables, driver).dispatch(Some(clock::now()), &mut Vec::new());
+        Reactor::new(tables, driver).dispatch(Some(clock::now()), &mut VecDeque::new());
     }
 }
 

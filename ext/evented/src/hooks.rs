@@ -4,9 +4,9 @@
 
 use std::ffi::c_int;
 
-use evented_core::{Outcome, clock};
+use evented_core::{Outcome, Token, clock};
 use rb_sys::{
-    Qfalse, Qtrue, VALUE, rb_eArgError, rb_fiber_current, rb_funcall_passing_block_kw,
+    Qfalse, Qtrue, VALUE, rb_eArgError, rb_ensure, rb_fiber_current, rb_funcall_passing_block_kw,
     rb_keyword_given_p, rb_raise, rb_thread_current, rb_yield,
 };
 
@@ -38,6 +38,7 @@ pub(crate) unsafe fn define(class: VALUE) {
                 (c"yield", Zero(yield_turn)),
                 (c"fiber", Any(fiber)),
                 (c"fiber_interrupt", Two(fiber_interrupt)),
+                (c"__interrupt", Two(interrupt)),
                 (c"__enter", One(enter)),
                 (c"__switching", Zero(switching)),
                 (c"transfer", Zero(transfer)),
@@ -189,6 +190,18 @@ unsafe extern "C" fn fiber_interrupt(this: VALUE, fiber: VALUE, exception: VALUE
     (if delivered { Qtrue } else { Qfalse }) as VALUE
 }
 
+/// `__interrupt(fiber, exception)`: as `fiber_interrupt`, but if what the fiber waits for turns out to have
+/// happened after all, the exception is raised where it waits next. False if it does not wait.
+unsafe extern "C" fn interrupt(this: VALUE, fiber: VALUE, exception: VALUE) -> VALUE {
+    let root = Parked {
+        exception,
+        ..Parked::fiber(fiber)
+    };
+    let delivered = Scheduler::enter(this)
+        .tables(|tables| tables.interrupt_for_good(root, |waiting| waiting.exception = exception));
+    (if delivered { Qtrue } else { Qfalse }) as VALUE
+}
+
 /// `__enter(fiber)`: has the loop start a fiber in its next turn.
 unsafe extern "C" fn enter(this: VALUE, fiber: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
@@ -206,8 +219,33 @@ unsafe extern "C" fn switching(this: VALUE) -> VALUE {
     if me == scheduler.home.get() && !scheduler.looping.get() {
         return turn::yield_from_home(scheduler);
     }
-    // SAFETY: the method was called with a block.
+    // It goes on in its turn, whatever becomes of the fiber that gets control now.
+    let token = scheduler.tables(|tables| {
+        (!tables.knows(me as usize)).then(|| tables.enter_ready(Parked::fiber(me), Outcome::Woken))
+    });
+    let mut aside = Aside { scheduler, token };
+    let at = (&raw mut aside) as VALUE;
+    // SAFETY: `aside` outlives the call.
+    unsafe { rb_ensure(Some(call_block), at, Some(come_back), at) }
+}
+
+struct Aside {
+    scheduler: &'static Scheduler,
+    token: Option<Token>,
+}
+
+unsafe extern "C" fn call_block(_aside: VALUE) -> VALUE {
+    // SAFETY: `switching` was called with a block.
     unsafe { rb_yield(NIL) }
+}
+
+unsafe extern "C" fn come_back(aside: VALUE) -> VALUE {
+    // SAFETY: `switching` passes its own.
+    let Aside { scheduler, token } = unsafe { &*(aside as *const Aside) };
+    if let Some(token) = *token {
+        scheduler.tables(|tables| tables.leave(token));
+    }
+    NIL
 }
 
 /// `transfer`: gives control to the loop's fiber without waiting for anything; whoever wants to go on

@@ -14,6 +14,7 @@ pub(crate) struct Known {
     pub(crate) is_locked: ID,
     pub(crate) raise: ID,
     pub(crate) transfer: ID,
+    pub(crate) to_s: ID,
 }
 
 struct Slot(UnsafeCell<Known>);
@@ -29,6 +30,7 @@ static KNOWN: Slot = Slot(UnsafeCell::new(Known {
     is_locked: 0,
     raise: 0,
     transfer: 0,
+    to_s: 0,
 }));
 
 /// What is known.
@@ -54,6 +56,7 @@ pub(crate) fn look_up() {
             is_locked: rb_intern(c"locked?".as_ptr()),
             raise: rb_intern(c"raise".as_ptr()),
             transfer: rb_intern(c"transfer".as_ptr()),
+            to_s: rb_intern(c"to_s".as_ptr()),
         };
     }
 }

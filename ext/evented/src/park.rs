@@ -4,7 +4,7 @@
 //! (its outcome, `Fiber#raise`, `Fiber#kill`, `Thread#kill`) comes back through `rb_ensure`, so the
 //! waiter is always taken out, and never while the kernel can still write to its buffer (I-1).
 
-use std::{ffi::c_int, time::Duration};
+use std::ffi::c_int;
 
 use evented_core::{Outcome, Token};
 use rb_sys::{
@@ -24,6 +24,8 @@ use crate::{
 struct Frame {
     scheduler: *const Scheduler,
     token: Token,
+    /// The park of this fiber that was just being handed control when a trap ran on it.
+    outer: Option<Token>,
     /// A new fiber to hand over to first.
     start: Option<VALUE>,
     /// Whether there was one: this fiber counts as set aside meanwhile.
@@ -112,9 +114,19 @@ fn enter(scheduler: &Scheduler, token: Token, start: Option<VALUE>) -> Outcome {
     if start.is_some() {
         scheduler.starting.set(scheduler.starting.get() + 1);
     }
+    // SAFETY: with the GVL.
+    let me = unsafe { rb_fiber_current() };
+    let outer = scheduler.handed.get().filter(|&outer| {
+        outer != token
+            && scheduler.tables(|tables| tables.root(outer).is_some_and(|root| root.fiber == me))
+    });
+    if outer.is_some() {
+        scheduler.handed.set(None);
+    }
     let mut frame = Frame {
         scheduler,
         token,
+        outer,
         start,
         starting: start.is_some(),
         resumed: false,
@@ -191,6 +203,9 @@ unsafe extern "C" fn take_out(frame: VALUE) -> VALUE {
             unsafe { rb_io_buffer_unlock(root.objects[1]) };
         }
     }
+    if frame.outer.is_some() {
+        scheduler.handed.set(frame.outer);
+    }
     if state != 0 {
         // An exception that came during the clean-up replaces the first, as in any `ensure`.
         // SAFETY: the state that rb_protect reported.
@@ -207,16 +222,17 @@ fn withdraw(scheduler: &Scheduler, token: Token) -> c_int {
     if !take_control(scheduler, token, me) {
         came_back(scheduler, token, me);
     }
-    if !scheduler.tables(|tables| {
+    let held = scheduler.tables(|tables| {
         tables.give_up(token);
         tables.holds_buffer(token)
-    }) {
+    });
+    if !held || !scheduler.has_driver() {
         return 0;
     }
     // Mostly the kernel answers a cancellation at once.
     for _ in 0..2 {
         scheduler.reactor(|reactor| reactor.flush_cancels());
-        scheduler.driver(|driver| driver.wait(Some(Duration::ZERO)));
+        crate::turn::ask(scheduler);
         crate::turn::dispatch(scheduler);
     }
     let mut last = 0;
@@ -230,7 +246,9 @@ fn withdraw(scheduler: &Scheduler, token: Token) -> c_int {
                 &raw mut state,
             );
         }
-        take_control(scheduler, token, me);
+        if !take_control(scheduler, token, me) {
+            came_back(scheduler, token, me);
+        }
         if state != 0 {
             last = state;
         }

@@ -1,15 +1,17 @@
 //! Who waits on a descriptor that is being closed.
 //!
-//! Ruby tells a scheduler only from 4.0 on; before, `lib/evented/io_close.rb` calls [`closing`] from
+//! Ruby tells a scheduler only from 4.0 on; before, `lib/evented/wake_on_close.rb` calls [`closing`] from
 //! `IO#close`, on whatever thread that runs.
 
 use std::{cell::UnsafeCell, ffi::c_int};
 
 use rb_sys::{
-    Qfalse, Qtrue, VALUE, rb_io_descriptor, rb_io_get_io, rb_io_get_write_io, rb_thread_current,
+    NIL_P, Qfalse, Qtrue, VALUE, rb_io_descriptor, rb_io_get_io, rb_io_get_write_io,
+    rb_thread_current,
 };
 
 use crate::{
+    convert,
     define::{Function, singleton_method},
     fork,
     scheduler::Scheduler,
@@ -38,16 +40,17 @@ pub(crate) fn leave(scheduler: *const Scheduler) {
 /// `native` is a module.
 pub(crate) unsafe fn define(native: VALUE) {
     // SAFETY: the caller's promise.
-    unsafe { singleton_method(native, c"closing", Function::One(closing)) };
+    unsafe { singleton_method(native, c"closing", Function::Two(closing)) };
 }
 
-/// `Evented::Native.closing(io)`: wakes every fiber of every reactor that waits on `io`, which is about to
-/// be closed; each raises IOError. True if there was any.
+/// `Evented::Native.closing(io, side)`: wakes every fiber of every reactor that waits on `io`, which is about to
+/// be closed; each raises IOError. True if there was any. With `side` `File::RDONLY` or `File::WRONLY` only
+/// the descriptor that is open for just that.
 ///
 /// # GVL
 ///
 /// Held; any thread.
-unsafe extern "C" fn closing(_native: VALUE, io: VALUE) -> VALUE {
+unsafe extern "C" fn closing(_native: VALUE, io: VALUE, side: VALUE) -> VALUE {
     // SAFETY: TypeError is raised for what is no IO, and IOError for one that is closed. What popen
     // opens both ways has a second one to write to.
     let (fd, writer) = unsafe {
@@ -58,8 +61,25 @@ unsafe extern "C" fn closing(_native: VALUE, io: VALUE) -> VALUE {
             (writer != io).then(|| rb_io_descriptor(writer)),
         )
     };
-    let woken = wake_waiters(fd) | writer.is_some_and(wake_waiters);
+    let side = (!NIL_P(side)).then(|| convert::int(side));
+    let is_meant = |&fd: &c_int| side.is_none_or(|side| access(fd) == side);
+    let woken = [Some(fd), writer]
+        .into_iter()
+        .flatten()
+        .filter(is_meant)
+        .fold(false, |woken, fd| woken | wake_waiters(fd));
     (if woken { Qtrue } else { Qfalse }) as VALUE
+}
+
+/// What a descriptor is open for: O_RDONLY, O_WRONLY or O_RDWR; -1 if it is not open at all.
+fn access(fd: c_int) -> c_int {
+    // SAFETY: two integers in, one out.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    if flags < 0 {
+        -1
+    } else {
+        flags & libc::O_ACCMODE
+    }
 }
 
 fn wake_waiters(fd: c_int) -> bool {

@@ -8,6 +8,7 @@ mod object;
 
 use std::{
     cell::{Cell, UnsafeCell},
+    collections::VecDeque,
     ffi::CStr,
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -43,7 +44,7 @@ pub(crate) struct Scheduler {
     /// What `EVENTED_DRIVER` asked for.
     requested: UnsafeCell<Option<String>>,
     /// Alarms that went off and whose fibers have not been interrupted yet.
-    pub(crate) due: UnsafeCell<Vec<AlarmKey>>,
+    pub(crate) due: UnsafeCell<VecDeque<AlarmKey>>,
     /// Addresses on their way from a waiter that has left to the hook that asked for them.
     pub(crate) resolved: UnsafeCell<Vec<IpAddr>>,
     /// How often in a row each descriptor had nothing to read when it was tried, indexed by it.
@@ -101,7 +102,7 @@ impl Scheduler {
             waker: UnsafeCell::new(None),
             refusal: UnsafeCell::new(None),
             requested: UnsafeCell::new(None),
-            due: UnsafeCell::new(Vec::new()),
+            due: UnsafeCell::new(VecDeque::new()),
             resolved: UnsafeCell::new(Vec::new()),
             misses: UnsafeCell::new(Vec::new()),
             phase: Cell::new(Phase::Blank),
@@ -161,16 +162,25 @@ impl Scheduler {
     /// Borrows both halves. `work` must not call Ruby (I-3). Only for the owner, while it does not
     /// sleep.
     pub(crate) fn reactor<T>(&self, work: impl FnOnce(&mut Reactor<'_, Parked>) -> T) -> T {
+        // Raises if there is none: not inside the guard, which must not be jumped over.
+        let driver = self.open_driver();
         self.guarded(|| {
             // SAFETY: as in `tables`.
             let tables = unsafe { &mut *self.tables.get() };
-            work(&mut Reactor::new(tables, self.open_driver()))
+            work(&mut Reactor::new(tables, driver))
         })
     }
 
     /// Borrows the driver. `work` must not call Ruby (I-3). Only for the owner.
     pub(crate) fn driver<T>(&self, work: impl FnOnce(&mut Driver) -> T) -> T {
-        self.guarded(|| work(self.open_driver()))
+        let driver = self.open_driver();
+        self.guarded(|| work(driver))
+    }
+
+    /// Whether it has a driver: without one the kernel works for nobody.
+    pub(crate) fn has_driver(&self) -> bool {
+        // SAFETY: with the GVL; the borrow ends here.
+        unsafe { &*self.driver.get() }.is_some()
     }
 
     /// The driver for a sleep without the GVL, which must touch nothing else (I-2).
@@ -360,7 +370,11 @@ impl Scheduler {
         // SAFETY: with the GVL; nobody wakes what does not sleep.
         unsafe { *self.waker.get() = None };
         // SAFETY: with the GVL; the owner is not asleep, or the object is garbage.
-        let driver = unsafe { (*self.driver.get()).take() };
+        let mut driver = unsafe { (*self.driver.get()).take() };
+        if let Some(driver) = &mut driver {
+            // SAFETY: as above.
+            Reactor::new(unsafe { &mut *self.tables.get() }, driver).flush_cancels();
+        }
         if let Some(mut driver) = driver
             && (self.epoch.get() != fork::epoch() || !driver.close())
         {

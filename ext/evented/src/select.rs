@@ -71,19 +71,19 @@ unsafe extern "C" fn io_select(argc: c_int, argv: *const VALUE, this: VALUE) -> 
         let token = scheduler.tables(|tables| tables.park(root, deadline));
         scheduler.reactor(|reactor| {
             for asked in set.asked() {
+                // What has hung up would wake us for ever, and for what it was asked it will not.
+                if asked.revents != 0 {
+                    continue;
+                }
                 if let Some(interest) = interest_of(asked.events) {
-                    reactor.submit_member(
-                        token,
-                        Op::Poll(Poll {
-                            fd: asked.fd,
-                            interest,
-                        }),
-                    );
+                    reactor.submit_member(token, Op::Poll(Poll::new(asked.fd, interest)));
                 }
             }
         });
         // Who else reads from these may have been quicker, so what woke us is asked for again.
-        if park::park(scheduler, token) == Outcome::TimedOut {
+        if park::park(scheduler, token) == Outcome::TimedOut
+            || deadline.is_some_and(|deadline| clock::now() >= deadline)
+        {
             break set.poll();
         }
     };
@@ -172,7 +172,12 @@ impl Set {
             // SAFETY: with the GVL.
             unsafe { rb_syserr_fail(libc::EBADF, c"io_select".as_ptr()) }
         }
-        count > 0 || self.buffered().contains(&true)
+        count > 0
+            && self
+                .asked()
+                .iter()
+                .any(|asked| is_ready(asked.events, asked.revents))
+            || self.buffered().contains(&true)
     }
 
     fn result(&self, lists: [VALUE; 3]) -> VALUE {
@@ -203,11 +208,15 @@ impl Set {
     }
 }
 
-/// As select(2) counts: a hang-up is readable, an error both; either counts as exceptional too, for
-/// otherwise who waits for nothing else would never learn of it.
+/// As Linux's select(2) counts: a hang-up is readable, an error both readable and writable, and only urgent
+/// data is exceptional.
 fn is_ready(events: libc::c_short, revents: libc::c_short) -> bool {
-    let over = libc::POLLHUP | libc::POLLERR;
-    revents & (events | over) != 0
+    let counts = match events {
+        libc::POLLIN => libc::POLLIN | libc::POLLHUP | libc::POLLERR,
+        libc::POLLOUT => libc::POLLOUT | libc::POLLERR,
+        other => other,
+    };
+    revents & counts != 0
 }
 
 fn interest_of(events: libc::c_short) -> Option<Interest> {

@@ -2,13 +2,14 @@
 
 use evented_core::{clock, inflight::AlarmKey};
 use rb_sys::{
-    VALUE, rb_ensure, rb_fiber_alive_p, rb_fiber_current, rb_fiber_raise, rb_make_exception,
-    rb_protect, rb_yield,
+    NIL_P, RSTRING_LEN, RSTRING_PTR, VALUE, rb_ensure, rb_fiber_alive_p, rb_fiber_current,
+    rb_fiber_raise, rb_funcallv, rb_make_exception, rb_protect, rb_yield,
 };
 
 use crate::{
     convert,
     define::{Function::Three, methods},
+    known::known,
     scheduler::Scheduler,
     turn,
     waiter::{NIL, Parked},
@@ -76,8 +77,9 @@ unsafe extern "C" fn clear(stretch: VALUE) -> VALUE {
 /// Interrupts the fibers whose alarms have gone off. From the loop.
 pub(crate) fn fire(scheduler: &Scheduler) -> std::ffi::c_int {
     loop {
+        // The earliest first.
         // SAFETY: owner only; the borrow ends here.
-        let Some(alarm) = (unsafe { &mut *scheduler.due.get() }).pop() else {
+        let Some(alarm) = (unsafe { &mut *scheduler.due.get() }).pop_front() else {
             return 0;
         };
         let Some(root) = scheduler.tables(|tables| tables.alarm(alarm)) else {
@@ -99,7 +101,7 @@ pub(crate) fn fire(scheduler: &Scheduler) -> std::ffi::c_int {
                 tables.interrupt(fiber, Some(alarm), |root| root.exception = making.exception);
             (interrupted, tables.knows(fiber))
         });
-        if !interrupted && known {
+        if !interrupted && (known || !resumes_another(root.fiber)) {
             scheduler.tables(|tables| tables.postpone_alarm(alarm));
         } else if !interrupted {
             // It waits inside a fiber that it resumed (an Enumerator): Ruby finds the innermost.
@@ -113,15 +115,29 @@ pub(crate) fn fire(scheduler: &Scheduler) -> std::ffi::c_int {
     }
 }
 
+/// Whether the fiber has resumed another that has not come back yet. Else it has yielded and waits for
+/// nothing; raising in it would resume it, here. Ruby has no other way to ask than `Fiber#to_s`.
+fn resumes_another(fiber: VALUE) -> bool {
+    // SAFETY: with the GVL; Fiber#to_s makes a new string, which nothing changes before it is compared.
+    unsafe {
+        let text = rb_funcallv(fiber, known().to_s, 0, std::ptr::null());
+        let len = usize::try_from(RSTRING_LEN(text)).unwrap_or(0);
+        std::slice::from_raw_parts(RSTRING_PTR(text).cast::<u8>(), len).ends_with(b"by resuming)>")
+    }
+}
+
 /// The exception of an alarm that went off while `fiber` could not be interrupted.
 pub(crate) fn overdue(scheduler: &Scheduler, fiber: VALUE) -> Option<VALUE> {
     if !scheduler.has_overdue_alarms() {
         return None;
     }
-    let root = scheduler.tables(|tables| {
-        let alarm = tables.overdue_alarm(fiber as usize)?;
-        tables.alarm(alarm)
-    })?;
+    let Some(root) = scheduler.tables(|tables| tables.overdue_alarm(fiber as usize)) else {
+        forget_the_dead(scheduler);
+        return None;
+    };
+    if !NIL_P(root.exception) {
+        return Some(root.exception);
+    }
     let mut making = Making {
         root,
         exception: NIL,
@@ -129,6 +145,22 @@ pub(crate) fn overdue(scheduler: &Scheduler, fiber: VALUE) -> Option<VALUE> {
     // SAFETY: on the fiber's own stack, where raising is what is wanted anyway.
     unsafe { make((&raw mut making) as VALUE) };
     Some(making.exception)
+}
+
+/// Takes back what fibers can't meet any more because they have ended.
+fn forget_the_dead(scheduler: &Scheduler) {
+    let mut next = 0;
+    while let Some((alarm, root)) = scheduler.tables(|tables| {
+        let alarm = *tables.overdue_alarms().get(next)?;
+        tables.alarm(alarm).map(|root| (alarm, root))
+    }) {
+        // SAFETY: a fiber, which the alarm keeps alive.
+        if unsafe { rb_fiber_alive_p(root.fiber) } == rb_sys::Qtrue as VALUE {
+            next += 1;
+        } else {
+            scheduler.tables(|tables| tables.clear_alarm(alarm));
+        }
+    }
 }
 
 struct Making {

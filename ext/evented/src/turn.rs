@@ -164,31 +164,30 @@ fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
     let timeout = match sleep {
         Sleep::Skip => return 0,
         Sleep::No => {
-            scheduler.driver(|driver| driver.wait(Some(Duration::ZERO)));
+            ask(scheduler);
             return 0;
         }
         Sleep::For(timeout) => Some(timeout),
         Sleep::Forever => None,
     };
-    // What has been submitted is often done at once, and then the GVL need not change hands.
-    let done = scheduler.driver(|driver| {
-        if driver.wants_wait() {
-            driver.wait(Some(Duration::ZERO));
-        }
-        driver.has_completions()
-    });
-    if done || timeout == Some(Duration::ZERO) {
+    // What has been submitted is often done at once, and then the GVL need not change hands. And it has to
+    // leave while this thread has it: without, a descriptor may be closed and its number be another's.
+    if scheduler.driver(|driver| driver.wants_wait()) {
+        ask(scheduler);
+    }
+    if scheduler.driver(|driver| driver.has_completions()) || timeout == Some(Duration::ZERO) {
         return 0;
     }
     let (waker, driver) = scheduler.sleeping_driver();
     waker.announce_sleep();
     if scheduler.reactor(|reactor| reactor.last_look()) {
+        let mut answers = true;
         let sound = gvl::without(waker, || {
             // SAFETY: nobody else touches the driver before this returns: other threads only have the
             // tables and the waker (I-2).
-            unsafe { &mut *driver }.wait(timeout);
+            answers = unsafe { &mut *driver }.wait(timeout);
         });
-        if !sound {
+        if !sound || !answers {
             scheduler.poison();
         }
     }
@@ -197,6 +196,13 @@ fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
     // SAFETY: the function takes no notice of its argument.
     unsafe { rb_protect(Some(check_interrupts), NIL, &raw mut state) };
     state
+}
+
+/// Submits, and asks the kernel what has happened, without sleeping.
+pub(crate) fn ask(scheduler: &Scheduler) {
+    if !scheduler.driver(|driver| driver.wait(Some(Duration::ZERO))) {
+        scheduler.poison();
+    }
 }
 
 unsafe extern "C" fn check_interrupts(_: VALUE) -> VALUE {

@@ -58,7 +58,7 @@ unsafe extern "C" fn io_wait(this: VALUE, io: VALUE, events: VALUE, timeout: VAL
     } else {
         convert::timeout(timeout)
     };
-    let mut op = Op::Poll(Poll { fd, interest });
+    let mut op = Op::Poll(Poll::new(fd, interest));
     if is_foreign_thread(this) {
         return wait_on_this_thread(fd, interest, timeout);
     }
@@ -67,7 +67,7 @@ unsafe extern "C" fn io_wait(this: VALUE, io: VALUE, events: VALUE, timeout: VAL
         return match op.syscall() {
             Attempt::Done(result) => match op.advance(result) {
                 Progress::Complete(ready) => readiness(ready),
-                Progress::Again => Qfalse as VALUE,
+                Progress::Again | Progress::Never => Qfalse as VALUE,
             },
             _ => Qfalse as VALUE,
         };

@@ -36,8 +36,9 @@ impl Fake {
         true
     }
 
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) {
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> bool {
         self.waits.push(timeout);
+        true
     }
 
     pub(super) fn has_completions(&mut self) -> bool {

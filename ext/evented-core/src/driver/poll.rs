@@ -40,6 +40,10 @@ pub struct Poll {
     working: Arc<()>,
     remote: Option<Remote>,
     completions: VecDeque<(Token, i32)>,
+    /// Whether `events` are still to be looked at.
+    has_events: bool,
+    /// Everything that is waited for on each descriptor, or was since somebody last began to wait on it.
+    registered: FxHashMap<RawFd, Interest>,
     /// Turns since the kernel was last asked.
     unasked: u32,
 }
@@ -58,7 +62,7 @@ impl Pending {
     /// an event may belong to a file that had its number before and lives on under another.
     fn has_ended(&self) -> Attempt {
         let (fd, interest) = (self.fd, self.interest);
-        match (op::Poll { fd, interest }).syscall() {
+        match (op::Poll::new(fd, interest)).syscall() {
             Attempt::Done(ready) if ready > 0 => Attempt::Done(0),
             other => other,
         }
@@ -85,6 +89,8 @@ impl Poll {
             working: Arc::new(()),
             remote: None,
             completions: VecDeque::new(),
+            has_events: false,
+            registered: FxHashMap::default(),
             unasked: 0,
         };
         Ok((poll, waker))
@@ -114,7 +120,7 @@ impl Poll {
             },
         );
         self.descriptors.enter(fd, token);
-        if let Err(refusal) = self.register(fd) {
+        if let Err(refusal) = self.register(fd, interest) {
             self.forget(token);
             self.refused(op, token, &refusal);
         }
@@ -129,11 +135,15 @@ impl Poll {
 
     pub(super) fn wants_wait(&mut self) -> bool {
         self.unasked += 1;
-        !self.completions.is_empty() || self.unasked >= TURNS_BETWEEN
+        self.has_completions() || self.unasked >= TURNS_BETWEEN
     }
 
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) {
+    /// Only notes what has become ready: it may run without the GVL.
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> bool {
         self.unasked = 0;
+        if self.has_events {
+            return true;
+        }
         let timeout = if self.completions.is_empty() {
             timeout
         } else {
@@ -143,21 +153,17 @@ impl Poll {
         if self.poll.poll(&mut self.events, timeout).is_err() {
             self.events.clear();
         }
-        // Taken out for the loop, because an attempt may register again.
-        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
-        for event in &events {
-            if event.token() != BELL {
-                self.ready(event);
-            }
-        }
-        self.events = events;
+        self.has_events = self.events.iter().any(|event| event.token() != BELL);
+        true
     }
 
     pub(super) fn has_completions(&mut self) -> bool {
+        self.look_at_events();
         !self.completions.is_empty()
     }
 
     pub(super) fn reap(&mut self) -> Option<(Token, i32)> {
+        self.look_at_events();
         self.completions.pop_front()
     }
 
@@ -169,6 +175,21 @@ impl Poll {
             std::thread::park_timeout(Duration::from_millis(1));
         }
         true
+    }
+
+    /// Makes the system calls that have become possible.
+    fn look_at_events(&mut self) {
+        if !std::mem::take(&mut self.has_events) {
+            return;
+        }
+        // Taken out for the loop, because an attempt may register again.
+        let events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &events {
+            if event.token() != BELL {
+                self.ready(event);
+            }
+        }
+        self.events = events;
     }
 
     fn ready(&mut self, event: &mio::event::Event) {
@@ -223,11 +244,8 @@ impl Poll {
     fn refused(&mut self, op: Op, token: Token, refusal: &io::Error) {
         let errno = refusal.raw_os_error().unwrap_or(libc::EIO);
         match op {
-            // EPERM is epoll's word for "always ready".
-            Op::Poll(poll) if errno == libc::EPERM => {
-                self.completions
-                    .push_back((token, i32::from(poll.interest.poll_mask())));
-            }
+            // EPERM is epoll's word for "always ready, or never".
+            Op::Poll(_) if errno == libc::EPERM => self.completions.push_back((token, op::REFUSED)),
             _ if errno == libc::EPERM => self.offload(op, token),
             _ => self.completions.push_back((token, -errno)),
         }
@@ -261,16 +279,15 @@ impl Poll {
     }
 
     /// Registers a descriptor for everything that anybody waits for on it.
-    fn register(&self, fd: RawFd) -> io::Result<()> {
+    fn register(&mut self, fd: RawFd, interest: Interest) -> io::Result<()> {
         let Ok(index) = usize::try_from(fd) else {
             return Err(io::Error::from_raw_os_error(libc::EBADF));
         };
-        let waiting = self.descriptors.on(fd).iter();
-        let interest = waiting
-            .filter_map(|token| self.pending.get(token))
-            .map(|pending| pending.interest)
-            .reduce(Interest::with)
-            .unwrap_or(Interest::READABLE);
+        let interest = match self.registered.get(&fd) {
+            Some(others) if self.descriptors.on(fd).len() > 1 => interest.with(*others),
+            _ => interest,
+        };
+        self.registered.insert(fd, interest);
         let (token, interest) = (mio::Token(index), as_mio(interest));
         let registry = self.poll.registry();
         match registry.reregister(&mut SourceFd(&fd), token, interest) {

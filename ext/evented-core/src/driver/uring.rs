@@ -105,12 +105,12 @@ impl Uring {
         submissions.taskrun() || submissions.cq_overflow()
     }
 
-    pub(super) fn wait(&mut self, timeout: Option<Duration>) {
+    pub(super) fn wait(&mut self, timeout: Option<Duration>) -> bool {
         if timeout == Some(Duration::ZERO) {
-            self.enter(0, None);
+            self.enter(0, None)
         } else {
             self.post_bell();
-            self.enter(1, timeout);
+            self.enter(1, timeout)
         }
     }
 
@@ -139,8 +139,24 @@ impl Uring {
     /// Cancels everything and waits for it, so that no buffer is written to afterwards. Tells whether
     /// that came to an end: another thread than the ring's own can't wait for it.
     pub(super) fn close(&mut self) -> bool {
-        self.withdrawn
-            .extend(self.queued.drain(..).map(|(token, _)| token));
+        for (token, op) in self.queued.drain(..) {
+            if let Op::Close(close) = op {
+                let _ = close.syscall();
+            }
+            self.withdrawn.push_back(token);
+        }
+        // One by one as far as it is known who: the kernel finds each by its number, but goes through all
+        // that are left for each that it finds by "any". It answers some at a time.
+        loop {
+            let before = self.in_flight;
+            if !self.enter(0, None) {
+                return false;
+            }
+            while self.reap().is_some() {}
+            if self.cancelled.is_empty() && self.in_flight == before {
+                break;
+            }
+        }
         let everything = io_uring::types::CancelBuilder::any();
         let cancel = opcode::AsyncCancel2::new(everything).build();
         self.offer(&cancel.user_data(IGNORED));

@@ -11,9 +11,27 @@ pub struct Poll {
     pub fd: RawFd,
     /// What to wait for.
     pub interest: Interest,
+    /// How often the kernel has refused to wait for it.
+    refusals: u16,
 }
 
+/// After so many refusals in one wait there is no hope: this many times nobody changes a terminal's settings.
+const MOST_REFUSALS: u16 = 10_000;
+
+/// As a completion: the kernel can't wait for this. The ring says so itself.
+pub(crate) const REFUSED: i32 = -libc::EINVAL;
+
 impl Poll {
+    /// Waits until `fd` satisfies some of `interest`.
+    #[must_use]
+    pub const fn new(fd: RawFd, interest: Interest) -> Self {
+        Self {
+            fd,
+            interest,
+            refusals: 0,
+        }
+    }
+
     #[cfg(target_os = "linux")]
     pub(super) fn sqe(&self) -> io_uring::squeue::Entry {
         let mut mask = u32::from(self.interest.poll_mask().cast_unsigned());
@@ -41,8 +59,13 @@ impl Poll {
 
     /// The result is poll(2)'s own answer, from the ring as from [`Poll::syscall`], but for urgent
     /// data: there the ring passes on what woke it, and a socket wakes for all data as if urgent.
+    ///
+    /// What can't be waited for may be ready all the same, as regular files are. It may also be a terminal
+    /// whose settings have changed, which wakes the ring with nothing ready, and the ring can't arm its wait
+    /// a second time: that has to be asked for again.
     pub(super) fn advance(&mut self, result: i32) -> Progress {
-        let result = if result > 0 && self.interest.has(Interest::PRIORITY) {
+        let refused = result == REFUSED;
+        let result = if refused || result > 0 && self.interest.has(Interest::PRIORITY) {
             match self.syscall() {
                 Attempt::Done(result) => result,
                 Attempt::NotReady | Attempt::Blocking => 0,
@@ -58,7 +81,13 @@ impl Poll {
             .interest
             .satisfied_by((result & 0x7fff) as libc::c_short)
         {
-            0 => Progress::Again,
+            0 if refused && (is_seekable(self.fd) || self.refusals == MOST_REFUSALS) => {
+                Progress::Never
+            }
+            0 => {
+                self.refusals += u16::from(refused);
+                Progress::Again
+            }
             satisfied => Progress::Complete(i32::from(satisfied)),
         }
     }

@@ -72,6 +72,7 @@ contract! {
         poll_hears_of_urgent_data
         poll_of_a_bad_descriptor_is_ebadf
         poll_of_a_regular_file_comes_back_at_once
+        urgent_data_in_a_regular_file_never_comes
         a_hang_up_wakes_both_directions
         a_reset_wakes_both_directions
         a_pipe_without_readers_wakes_the_writer

@@ -5,7 +5,7 @@ use std::{
     os::fd::AsRawFd,
 };
 
-use evented_core::op::Interest;
+use evented_core::op::{Interest, Progress};
 
 use super::{
     bytes,
@@ -57,6 +57,13 @@ pub(crate) fn poll_of_a_regular_file_comes_back_at_once(rig: &mut Rig) {
     let file = rig::file();
     let token = rig.poll(&file, Interest::READABLE.with(Interest::WRITABLE));
     assert_eq!(rig.satisfied(token), READABLE | WRITABLE);
+}
+
+pub(crate) fn urgent_data_in_a_regular_file_never_comes(rig: &mut Rig) {
+    let file = rig::file();
+    let token = rig.poll(&file, Interest::PRIORITY);
+    let (mut op, result) = rig.come_back(token);
+    assert_eq!(op.advance(result), Progress::Never);
 }
 
 pub(crate) fn a_hang_up_wakes_both_directions(rig: &mut Rig) {

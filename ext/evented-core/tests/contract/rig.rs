@@ -92,11 +92,11 @@ impl Rig {
     /// The result of an operation, however many turns it takes.
     #[track_caller]
     pub(crate) fn result(&mut self, token: Token) -> i32 {
-        self.back(token).1
+        self.come_back(token).1
     }
 
     #[track_caller]
-    fn back(&mut self, token: Token) -> (Op, i32) {
+    pub(crate) fn come_back(&mut self, token: Token) -> (Op, i32) {
         let deadline = clock::now() + NAP;
         loop {
             if let Some(back) = self.came.remove(&token) {
@@ -110,10 +110,12 @@ impl Rig {
     /// The result of a poll, as the interest bits that it satisfies.
     #[track_caller]
     pub(crate) fn satisfied(&mut self, token: Token) -> u8 {
-        let (mut op, result) = self.back(token);
+        let (mut op, result) = self.come_back(token);
         match op.advance(result) {
             Progress::Complete(bits) => u8::try_from(bits).expect("a readiness, and no errno"),
-            Progress::Again => panic!("poll came back with nothing: {result:#x}"),
+            Progress::Again | Progress::Never => {
+                panic!("poll came back with nothing: {result:#x}")
+            }
         }
     }
 
@@ -210,10 +212,7 @@ impl Rig {
     }
 
     pub(crate) fn poll(&mut self, fd: &impl AsRawFd, interest: Interest) -> Token {
-        self.push(Op::Poll(op::Poll {
-            fd: fd.as_raw_fd(),
-            interest,
-        }))
+        self.push(Op::Poll(op::Poll::new(fd.as_raw_fd(), interest)))
     }
 
     pub(crate) fn wait_for(&mut self, pid: u32) -> Token {
@@ -406,10 +405,7 @@ pub(crate) fn one_of_each(rig: &mut Rig) -> Vec<Parked> {
     add("write", Op::Write(write), succeed, Box::new(writer));
 
     let (near, far) = sockets();
-    let poll = op::Poll {
-        fd: near.as_raw_fd(),
-        interest: Interest::READABLE,
-    };
+    let poll = op::Poll::new(near.as_raw_fd(), Interest::READABLE);
     let succeed = Box::new(move || (&far).write_all(b"poll").expect("room"));
     add("poll", Op::Poll(poll), succeed, Box::new(near));
 

@@ -1,6 +1,7 @@
 //! The contract as a fiber sees it: a whole reactor over the driver.
 
 use std::{
+    collections::VecDeque,
     io::{Seek as _, Write as _},
     os::fd::AsRawFd,
     rc::Rc,
@@ -271,14 +272,11 @@ impl<'a> Loop<'a> {
 
     fn poll(&mut self, fd: &impl AsRawFd, interest: Interest) -> Token {
         let fd = fd.as_raw_fd();
-        self.submit(Op::Poll(op::Poll { fd, interest }), None)
+        self.submit(Op::Poll(op::Poll::new(fd, interest)), None)
     }
 
     fn member(&mut self, whole: Token, fd: &impl AsRawFd) {
-        let poll = op::Poll {
-            fd: fd.as_raw_fd(),
-            interest: Interest::READABLE,
-        };
+        let poll = op::Poll::new(fd.as_raw_fd(), Interest::READABLE);
         self.reactor().submit_member(whole, Op::Poll(poll));
     }
 
@@ -292,7 +290,7 @@ impl<'a> Loop<'a> {
         self.reactor().flush_cancels();
         self.rig.driver.wait(Some(Duration::ZERO));
         let now = clock::now();
-        self.reactor().dispatch(Some(now), &mut Vec::new());
+        self.reactor().dispatch(Some(now), &mut VecDeque::new());
     }
 
     fn turn_until(&mut self, limit: Option<Instant>) {
@@ -308,7 +306,7 @@ impl<'a> Loop<'a> {
         }
         self.rig.driver.waker().awake();
         let now = clock::now();
-        self.reactor().dispatch(Some(now), &mut Vec::new());
+        self.reactor().dispatch(Some(now), &mut VecDeque::new());
     }
 
     /// Turns until a wait has its outcome.

@@ -109,9 +109,7 @@ unsafe extern "C" fn admit(this: VALUE) -> VALUE {
 /// `__release`: gives the ring back. All fibers have been unwound by `close`.
 unsafe extern "C" fn release(this: VALUE) -> VALUE {
     let scheduler = Scheduler::of(this);
-    if scheduler.phase.get() == Phase::Open {
-        registry::leave(scheduler);
-    }
+    registry::leave(scheduler);
     scheduler.phase.set(Phase::Closed);
     scheduler.close_driver();
     NIL
