@@ -7,6 +7,8 @@ require_relative "evented/native"
 require_relative "evented/offload_pool"
 require_relative "evented/scheduler"
 require_relative "evented/task"
+require_relative "evented/time"
+require_relative "evented/dump"
 require_relative "evented/wake_on_close"
 require_relative "evented/tcp_fast_fallback"
 require_relative "evented/io_repairs"
@@ -20,13 +22,17 @@ require_relative "evented/fiber_callers"
 #     urls.each { |url| Evented { puts Net::HTTP.get(url).size } }
 #   end
 module Evented
+  autoload :Testing, "#{__dir__}/evented/testing"
+
   class << self
-    # Runs a reactor on this thread until the block, and every fiber it started, is done. Inside a reactor it is a
-    # call of the block.
+    # Runs a reactor on this thread until the block, and every task and fiber it started, is done. Inside a reactor it
+    # is a call of the block.
     #
     # @yieldparam task [Evented::Task] the current task
     # @return [Object] the block's value
-    # @raise what the block raised; otherwise the first failure of a task that nobody waited for
+    # @raise what the block raised, or a task that nobody waited for; {Evented::MultipleErrors} if there are several
+    # @raise [Evented::Cancel] if the task was cancelled
+    # @raise [Evented::Deadlock] if nothing can ever wake the reactor again
     # @raise [Evented::Error] if this thread has another fiber scheduler
     # @suspends inside a reactor, if the block does
     # @threadsafe each call runs on the thread that makes it
@@ -34,6 +40,29 @@ module Evented
       raise ArgumentError, "Evented.run needs a block" unless block
 
       (task = Task.current?) ? yield(task) : Task.run(&block).value
+    end
+
+    # Starts a child of the current task.
+    #
+    # @param (see Evented::Task#spawn)
+    # @yieldparam task [Evented::Task] the child
+    # @return [Evented::Task]
+    # @raise [Evented::Error] outside of a reactor
+    # @suspends until the child first waits
+    def spawn(name: nil, transient: false, &)
+      Task.current.spawn(name: name, transient: transient, &)
+    end
+
+    # Puts the cancellation of the current task off until the block has ended; then it is raised at the next wait. For
+    # what must not be left half-way.
+    #
+    # @param timeout [Numeric, nil] seconds after which a cancelled task is not protected any more
+    # @return [Object] the block's value
+    # @suspends if the block does
+    def shield(timeout: nil, &)
+      raise ArgumentError, "Evented.shield needs a block" unless block_given?
+
+      (task = Task.current?) ? task.shield(timeout, &) : yield
     end
 
     # @return [Symbol] `:uring` or `:poll`: what drives the reactor of this thread or, outside of one, what would
@@ -50,17 +79,20 @@ end
 module Kernel
   private
 
-  # At top level: runs a reactor on this thread until the block, and every fiber it started, is done. Inside a
+  # At top level: runs a reactor on this thread until the block, and every task and fiber it started, is done. Inside a
   # reactor: starts the block as a task at once; it runs until it first waits.
   #
+  # @param name [String, nil] for {Evented.dump}
+  # @param transient [Boolean] inside a reactor, whether the task does not keep its parent from ending
   # @yieldparam task [Evented::Task] the new task
   # @return [Evented::Task]
-  # @raise at top level, what the block raised; otherwise the first failure of a task that nobody waited for
+  # @raise at top level, what the block raised, or a task that nobody waited for
   # @suspends inside a reactor, until the new task first waits
   # @threadsafe each call runs on, or starts a task in the reactor of, the thread that makes it
-  def Evented(&block)
+  def Evented(name: nil, transient: false, &block)
     raise ArgumentError, "Evented needs a block: Evented { … } or Evented do … end" unless block
 
-    Evented::Task.current? ? Evented::Task.spawn(&block) : Evented::Task.run(&block)
+    task = Evented::Task.current? or return Evented::Task.run(name: name, &block)
+    task.spawn(name: name, transient: transient, &block)
   end
 end

@@ -54,20 +54,6 @@ class EventedTest < Minitest::Test
     assert_equal %i[started returned went_on], order
   end
 
-  def test_the_first_failure_that_nobody_waited_for_is_raised_after_everything_is_done
-    done = false
-    error = assert_raises(RuntimeError) do
-      Evented do
-        Evented { sleep(0) && raise("first") }
-        Evented { sleep(0.001) && raise("second") }
-        Evented { sleep(0.002) && (done = true) }
-      end
-    end
-
-    assert_equal "first", error.message
-    assert done
-  end
-
   def test_a_failure_that_was_waited_for_is_not_raised_again
     Evented do
       task = Evented { sleep(0) && raise("handled") }

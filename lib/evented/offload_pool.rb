@@ -8,6 +8,8 @@ module Evented
   #
   # @private
   class OffloadPool
+    THREAD_NAME = "evented-offload"
+
     @current = nil
 
     class << self
@@ -40,7 +42,7 @@ module Evented
       return if @work.num_waiting.positive? || @threads >= @limit
 
       @threads += 1
-      Thread.new { serve }.name = "evented-offload"
+      Thread.new { serve }.name = THREAD_NAME
     end
 
     private

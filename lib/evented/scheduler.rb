@@ -24,9 +24,21 @@ module Evented
     CLEAN_UP_STEP = 0.02
     private_constant :CLEAN_UP_SECONDS, :CLEAN_UP_ROUNDS, :CLEAN_UP_STEP
 
+    # What {#close} raises in fibers.
+    #
+    # @private
+    class Closing < Cancel
+      def initialize = super("the scheduler is closed")
+    end
+
     @refusal_told = false
 
     class << self
+      # What the order of the fibers of a turn depends on, in tests ({Testing.seed}).
+      #
+      # @private
+      attr_accessor :seed
+
       # Says once a process that io_uring was refused, for otherwise nobody learns why things are slower here.
       #
       # @private
@@ -119,6 +131,41 @@ module Evented
       raise failure if failure
     end
 
+    # The task that `Evented { … }` runs at top level.
+    #
+    # @private
+    attr_reader :root
+
+    # @private
+    def root=(task)
+      @root = task
+      self.__watch_deadlock = true
+      self.__seed = self.class.seed if self.class.seed
+    end
+
+    # What the current fiber is to raise instead of waiting.
+    #
+    # @private
+    def __interruption = Task.current?&.interruption
+
+    # Nothing is under way that could end any wait, and the loop is about to sleep for ever.
+    #
+    # @private
+    def __stuck
+      return if __waits.any? { |_, what| what == :sleep } # which may be for a signal
+      return if Thread.list.any? { |thread| may_wake_us?(thread) }
+
+      @root.stuck(Deadlock.new("nothing can ever wake this reactor again:\n#{Dump.new([@root])}"))
+    end
+
+    # In virtual time, the loop is about to sleep while somebody waits for what takes real time.
+    #
+    # @private
+    def __real_wait_pending
+      @root.stuck(Error.new("virtual time can't pass while somebody waits for a descriptor or a process: let that " \
+                            "happen outside of Evented::Testing.virtual_time, or in no time\n#{Dump.new([@root])}"))
+    end
+
     # @return [String]
     def inspect
       return "#<#{self.class} closed>" if closed?
@@ -183,9 +230,15 @@ module Evented
       cancelled = {}.compare_by_identity
       limit = now + CLEAN_UP_SECONDS
       until idle? || now >= limit
-        __waiting.each { |fiber| cancelled[fiber] ||= __interrupt(fiber, Cancel.new("the scheduler is closed")) }
+        __waiting.each { |fiber| cancelled[fiber] ||= __interrupt(fiber, Closing.new) }
         drain(failures, CLEAN_UP_STEP)
       end
+    end
+
+    # Threads of the offload pool have nothing to do now, and that of Ruby's Timeout has not to do with us.
+    def may_wake_us?(thread)
+      !thread.equal?(Thread.current) && thread.name != OffloadPool::THREAD_NAME &&
+        !thread.thread_variable?(:"\x00__detached_thread__")
     end
 
     def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

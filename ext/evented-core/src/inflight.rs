@@ -52,6 +52,10 @@ pub struct Tables<R> {
     alarms: Alarms<R>,
     /// Operations that the driver has to be told to cancel, by its owner.
     cancels: Vec<Token>,
+    /// How many waiters the kernel or another thread works for, given up or not.
+    in_flight: usize,
+    /// How many of these another thread works for.
+    offloaded: usize,
     /// A fiber that was unparked while it was running: it may be on its way to park (see `unpark`).
     permit: Option<usize>,
 }
@@ -69,6 +73,8 @@ impl<R: Root> Tables<R> {
             timers: Timers::new(),
             alarms: Alarms::new(),
             cancels: Vec::new(),
+            in_flight: 0,
+            offloaded: 0,
             permit: None,
         }
     }
@@ -96,6 +102,8 @@ impl<R: Root> Tables<R> {
         let waiter = &mut self.waiters[token];
         waiter.in_flight = true;
         waiter.lends_memory = lends_memory;
+        self.in_flight += 1;
+        self.offloaded += 1;
         token
     }
 
@@ -345,6 +353,25 @@ impl<R: Root> Tables<R> {
         self.by_fiber.values().copied()
     }
 
+    /// What a waiter asked of the kernel.
+    #[must_use]
+    pub fn op(&self, token: Token) -> Option<Op> {
+        self.waiters.get(token)?.op
+    }
+
+    /// How many waiters the kernel, or another thread, works for. With none, no deadline and nobody ready
+    /// only another thread that holds the GVL can end a wait.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// How many of [`Self::in_flight`] another thread works for: that ends by itself.
+    #[must_use]
+    pub fn offloaded(&self) -> usize {
+        self.offloaded
+    }
+
     /// Whether any fiber waits or is ready.
     #[must_use]
     pub fn is_busy(&self) -> bool {
@@ -386,6 +413,16 @@ impl<R: Root> Tables<R> {
         })
     }
 
+    /// Sets an alarm that goes off right now, is the binding's to deliver, and is heard once.
+    pub fn set_alarm_once(&mut self, root: R) -> AlarmKey {
+        self.alarms.set_once(root)
+    }
+
+    /// An alarm has been delivered otherwise than by [`Self::interrupt`].
+    pub fn heard_alarm(&mut self, key: AlarmKey) {
+        self.alarms.heard(key);
+    }
+
     /// Takes an alarm back.
     pub fn clear_alarm(&mut self, key: AlarmKey) {
         if let Some(timer) = self.alarms.clear(key) {
@@ -422,6 +459,14 @@ impl<R: Root> Tables<R> {
     #[must_use]
     pub fn overdue_alarms(&self) -> &[AlarmKey] {
         self.alarms.all_overdue()
+    }
+
+    /// Whether `fiber` waits, and is not ready.
+    #[must_use]
+    pub fn is_parked(&self, fiber: usize) -> bool {
+        self.by_fiber
+            .get(&fiber)
+            .is_some_and(|&token| !matches!(self.waiters[token].state, State::Ready(_)))
     }
 
     /// Whether `fiber` has a waiter: it is parked or ready.
@@ -479,7 +524,10 @@ impl<R: Root> Tables<R> {
             self.stats.dropped += 1;
             return;
         };
-        waiter.in_flight = false;
+        if std::mem::take(&mut waiter.in_flight) {
+            self.in_flight -= 1;
+            self.offloaded -= usize::from(waiter.op.is_none());
+        }
         waiter.addresses = addresses;
         match waiter.state {
             State::Parked => match waiter.whole {
@@ -537,6 +585,7 @@ impl<R: Root> Tables<R> {
 
     fn begin_flight(&mut self, token: Token, op: &Op) {
         self.waiters[token].in_flight = true;
+        self.in_flight += 1;
         self.stats.submitted += 1;
         if let Some(fd) = op.fd() {
             self.descriptors.enter(fd, token);

@@ -2,12 +2,12 @@
 //!
 //! Plain C functions, without argument conversion: they are called for every mutex, queue and sleep.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int};
 
-use evented_core::{Outcome, Token, clock};
+use evented_core::{Outcome, Token};
 use rb_sys::{
-    Qfalse, Qtrue, VALUE, rb_eArgError, rb_ensure, rb_fiber_current, rb_funcall_passing_block_kw,
-    rb_keyword_given_p, rb_raise, rb_thread_current, rb_yield,
+    NIL_P, Qfalse, Qtrue, VALUE, rb_eArgError, rb_ensure, rb_fiber_current,
+    rb_funcall_passing_block_kw, rb_keyword_given_p, rb_raise, rb_thread_current, rb_yield,
 };
 
 use crate::{
@@ -16,11 +16,12 @@ use crate::{
         Function::{Any, One, Two, Zero},
         methods,
     },
+    errors,
     known::known,
     park,
     scheduler::Scheduler,
     turn,
-    waiter::{NIL, Parked},
+    waiter::{NIL, Parked, Reason},
 };
 
 /// # Safety
@@ -55,10 +56,11 @@ pub(crate) unsafe fn define(class: VALUE) {
 /// Always.
 unsafe extern "C" fn block(this: VALUE, blocker: VALUE, timeout: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
-    let deadline = convert::remaining(timeout)
-        .and_then(|timeout| clock::deadline(clock::now(), Some(timeout)));
-    // SAFETY: with the GVL.
-    let root = Parked::with(unsafe { rb_fiber_current() }, [blocker, NIL]);
+    if scheduler.time.is_stopped() && !NIL_P(timeout) {
+        errors::raise(errors::ERROR, RUBYS_OWN_TIMEOUT);
+    }
+    let deadline = scheduler.time.deadline(convert::remaining(timeout));
+    let root = scheduler.parked(Reason::Block, [blocker, NIL]);
     let token = scheduler.tables(|tables| tables.park(root, deadline));
     let woken = park::park(scheduler, token) != Outcome::TimedOut;
     (if woken { Qtrue } else { Qfalse }) as VALUE
@@ -98,12 +100,11 @@ unsafe extern "C" fn kernel_sleep(argc: c_int, argv: *const VALUE, this: VALUE) 
             )
         },
     };
-    // SAFETY: with the GVL.
-    let root = Parked::fiber(unsafe { rb_fiber_current() });
+    let root = scheduler.parked(Reason::Sleep, [NIL, NIL]);
     let token = match duration {
         Some(duration) if duration.is_zero() => scheduler.tables(|tables| tables.yield_turn(root)),
         _ => {
-            let deadline = duration.and_then(|some| clock::deadline(clock::now(), Some(some)));
+            let deadline = scheduler.time.deadline(duration);
             scheduler.tables(|tables| tables.park(root, deadline))
         }
     };
@@ -124,8 +125,7 @@ unsafe extern "C" fn yield_turn(this: VALUE) -> VALUE {
 
 /// Lets every other ready fiber run once.
 pub(crate) fn let_others_run(scheduler: &Scheduler) {
-    // SAFETY: with the GVL.
-    let root = Parked::fiber(unsafe { rb_fiber_current() });
+    let root = scheduler.parked(Reason::Turn, [NIL, NIL]);
     let token = scheduler.tables(|tables| tables.yield_turn(root));
     park::park(scheduler, token);
 }
@@ -151,7 +151,7 @@ unsafe extern "C" fn fiber(argc: c_int, argv: *const VALUE, this: VALUE) -> VALU
         // It may have started others and been set aside for them; it has not waited yet.
         turn::finish_starting(scheduler);
     } else {
-        let root = Parked::with(me, [fiber, NIL]);
+        let root = scheduler.parked(Reason::Turn, [fiber, NIL]);
         let token = if scheduler.may_start_another() {
             scheduler.tables(|tables| tables.yield_first(root))
         } else {
@@ -262,3 +262,7 @@ fn wake_from_elsewhere(scheduler: &Scheduler) {
         scheduler.wake();
     }
 }
+
+const RUBYS_OWN_TIMEOUT: &CStr =
+    c"in virtual time a timeout of Queue#pop or Thread#join can't pass, because Ruby measures it itself: wrap \
+      the call in Evented.timeout instead";

@@ -12,13 +12,12 @@ use std::{ffi::c_int, ptr};
 use evented_core::{
     Outcome,
     buffer::Buffer,
-    clock,
     op::{Attempt, Op, Progress, Read, Recv, Send, Transfer, Write},
 };
 use rb_sys::{
-    Qfalse, Qtrue, RUBY_FIBER_SCHEDULER_VERSION, VALUE, rb_eIOTimeoutError, rb_fiber_current,
-    rb_funcallv, rb_io_buffer_get_bytes_for_reading, rb_io_buffer_get_bytes_for_writing,
-    rb_io_buffer_lock, rb_io_descriptor, rb_obj_is_kind_of, rb_raise,
+    Qfalse, Qtrue, RUBY_FIBER_SCHEDULER_VERSION, VALUE, rb_eIOTimeoutError, rb_funcallv,
+    rb_io_buffer_get_bytes_for_reading, rb_io_buffer_get_bytes_for_writing, rb_io_buffer_lock,
+    rb_io_descriptor, rb_obj_is_kind_of, rb_raise,
 };
 
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
     hooks,
     known::known,
     scheduler::Scheduler,
-    waiter::Parked,
+    waiter::Reason,
 };
 
 /// # Safety
@@ -296,9 +295,8 @@ fn transfer_elsewhere(
 /// The slow way: the kernel does it while the fiber is parked.
 fn submit_and_park(scheduler: &Scheduler, io: VALUE, buffer: VALUE, op: Op) -> VALUE {
     let timeout = convert::io_timeout(io);
-    let deadline = timeout.and_then(|timeout| clock::deadline(clock::now(), Some(timeout)));
-    // SAFETY: with the GVL.
-    let mut root = Parked::with(unsafe { rb_fiber_current() }, [io, buffer]);
+    let deadline = scheduler.time.deadline(timeout);
+    let mut root = scheduler.parked(Reason::Operation, [io, buffer]);
     root.locked = lock(buffer);
     let token = scheduler.reactor(|reactor| reactor.submit(root, op, deadline));
     match crate::park::park(scheduler, token) {

@@ -15,6 +15,9 @@ pub(crate) struct Known {
     pub(crate) raise: ID,
     pub(crate) transfer: ID,
     pub(crate) to_s: ID,
+    pub(crate) interruption: ID,
+    pub(crate) stuck: ID,
+    pub(crate) real_wait_pending: ID,
 }
 
 struct Slot(UnsafeCell<Known>);
@@ -31,6 +34,9 @@ static KNOWN: Slot = Slot(UnsafeCell::new(Known {
     raise: 0,
     transfer: 0,
     to_s: 0,
+    interruption: 0,
+    stuck: 0,
+    real_wait_pending: 0,
 }));
 
 /// What is known.
@@ -57,6 +63,9 @@ pub(crate) fn look_up() {
             raise: rb_intern(c"raise".as_ptr()),
             transfer: rb_intern(c"transfer".as_ptr()),
             to_s: rb_intern(c"to_s".as_ptr()),
+            interruption: rb_intern(c"__interruption".as_ptr()),
+            stuck: rb_intern(c"__stuck".as_ptr()),
+            real_wait_pending: rb_intern(c"__real_wait_pending".as_ptr()),
         };
     }
 }

@@ -12,6 +12,7 @@
 //! - [`turn`]: the loop. [`park`]: the one suspension point. [`waiter`]: what GC has to keep.
 //! - Hooks: [`hooks`] (block, sleep, spawn, interrupt), [`wait`], [`io`], [`select`], [`process`], [`resolve`],
 //!   [`timeout`], [`offload`].
+//! - [`tasks`]: what tasks ask for beyond the hooks. [`time`]: the clock.
 //! - [`registry`]: who waits on a descriptor that is being closed. [`convert`], [`define`], [`errors`], [`fork`],
 //!   [`gvl`], [`known`]: small tools.
 //!
@@ -42,6 +43,8 @@ mod registry;
 mod resolve;
 mod scheduler;
 mod select;
+mod tasks;
+mod time;
 mod timeout;
 mod turn;
 mod wait;
@@ -76,6 +79,8 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
         process::define(class);
         resolve::define(class);
         offload::define(class);
+        time::define(class);
+        tasks::define(class);
         registry::define(native);
     }
     Ok(())

@@ -3,7 +3,7 @@
 //! Which thread, and whether it is worth it, is decided in `lib/evented/scheduler.rb`.
 
 use evented_core::Token;
-use rb_sys::{VALUE, rb_fiber_current, rb_jump_tag, rb_num2ull, rb_protect, rb_ull2inum, rb_yield};
+use rb_sys::{VALUE, rb_jump_tag, rb_num2ull, rb_protect, rb_ull2inum, rb_yield};
 
 use crate::{
     define::{
@@ -12,7 +12,7 @@ use crate::{
     },
     park,
     scheduler::Scheduler,
-    waiter::{NIL, Parked},
+    waiter::{NIL, Reason},
 };
 
 /// # Safety
@@ -39,8 +39,7 @@ pub(crate) unsafe fn define(class: VALUE) {
 /// Until then, whatever is raised in the fiber: the work may use this fiber's stack (I-1).
 unsafe extern "C" fn offload(this: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
-    // SAFETY: with the GVL.
-    let root = Parked::fiber(unsafe { rb_fiber_current() });
+    let root = scheduler.parked(Reason::Offload, [NIL, NIL]);
     let token = scheduler.tables(|tables| tables.park_offloaded(root, true));
     let mut state = 0;
     // SAFETY: the block gets a number; what it raises is passed on below.

@@ -158,7 +158,15 @@ unsafe extern "C" fn suspend(frame: VALUE) -> VALUE {
     let me = unsafe { rb_fiber_current() };
     // It may have got here behind our back, from a fiber that it was resumed by or has yielded to.
     scheduler.running.set(me);
-    if let Some(exception) = crate::timeout::overdue(scheduler, me) {
+    let exception = crate::timeout::overdue(scheduler, me).or_else(|| {
+        // Who is set aside for a fiber that it starts does not wait.
+        if frame.starting {
+            None
+        } else {
+            crate::tasks::interruption(scheduler)
+        }
+    });
+    if let Some(exception) = exception {
         // SAFETY: an exception object.
         unsafe { rb_exc_raise(exception) }
     }

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use evented_core::{
-    Outcome, clock,
+    Outcome,
     op::{Op, WaitId},
 };
-use rb_sys::{NIL_P, VALUE, rb_fiber_current, rb_process_status_wait};
+use rb_sys::{NIL_P, VALUE, rb_process_status_wait};
 
 use crate::{
     convert,
     define::{Function::Two, methods},
     park,
     scheduler::Scheduler,
-    waiter::Parked,
+    waiter::{NIL, Parked, Reason},
 };
 
 /// # Safety
@@ -34,6 +34,7 @@ pub(crate) unsafe fn define(class: VALUE) {
 /// Unless a child has ended already.
 unsafe extern "C" fn process_wait(this: VALUE, pid: VALUE, flags: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
+    let pid_value = pid;
     let (pid, flags) = (convert::int(pid), convert::int(flags));
     // Other flags ask for children that are stopped, or go on.
     let only_ended = flags & !libc::WNOHANG == 0;
@@ -45,12 +46,11 @@ unsafe extern "C" fn process_wait(this: VALUE, pid: VALUE, flags: VALUE) -> VALU
         if !NIL_P(status) {
             return status;
         }
-        // SAFETY: with the GVL.
-        let root = Parked::fiber(unsafe { rb_fiber_current() });
+        let root = scheduler.parked(Reason::Process, [pid_value, NIL]);
         if !(only_ended && wait_for_end(scheduler, root, pid)) {
             // Nothing tells of a child that is stopped, nor everywhere of a group or of any child: look
             // again, less and less often.
-            let deadline = clock::deadline(clock::now(), Some(pause));
+            let deadline = scheduler.time.deadline(Some(pause));
             let token = scheduler.tables(|tables| tables.park(root, deadline));
             park::park(scheduler, token);
             pause = (pause * 2).min(LONGEST);

@@ -2,15 +2,14 @@
 
 use evented_core::{offload, remote::Message};
 use rb_sys::{
-    RSTRING_LEN, RSTRING_PTR, VALUE, rb_ary_new, rb_ary_push, rb_fiber_current, rb_str_new,
-    rb_string_value,
+    RSTRING_LEN, RSTRING_PTR, VALUE, rb_ary_new, rb_ary_push, rb_str_new, rb_string_value,
 };
 
 use crate::{
     define::{Function::One, methods},
     park,
     scheduler::Scheduler,
-    waiter::{NIL, Parked},
+    waiter::{NIL, Reason},
 };
 
 /// # Safety
@@ -32,8 +31,7 @@ unsafe extern "C" fn address_resolve(this: VALUE, mut hostname: VALUE) -> VALUE 
     let scheduler = Scheduler::enter(this);
     // SAFETY: raises TypeError for what is no string.
     unsafe { rb_string_value(&raw mut hostname) };
-    // SAFETY: with the GVL.
-    let root = Parked::with(unsafe { rb_fiber_current() }, [hostname, NIL]);
+    let root = scheduler.parked(Reason::Resolve, [hostname, NIL]);
     let token = scheduler.tables(|tables| tables.park_offloaded(root, false));
     ask(scheduler, token, hostname);
     park::park(scheduler, token);

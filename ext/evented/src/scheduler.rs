@@ -13,10 +13,11 @@ use std::{
     net::IpAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr,
+    time::Instant,
 };
 
 use evented_core::{
-    Driver, Reactor, Tables, Token, driver::probe, inflight::AlarmKey, remote::Waker,
+    Driver, Reactor, Tables, Token, clock, driver::probe, inflight::AlarmKey, remote::Waker,
 };
 use rb_sys::{VALUE, rb_check_typeddata, rb_fiber_current, rb_thread_current};
 
@@ -24,7 +25,8 @@ pub(crate) use object::{default_driver, define};
 
 use crate::{
     errors, fork, registry,
-    waiter::{NIL, Parked},
+    time::Time,
+    waiter::{NIL, Parked, Reason},
 };
 
 /// One scheduler.
@@ -75,6 +77,14 @@ pub(crate) struct Scheduler {
     pub(crate) started: Cell<u32>,
     /// Operations in a row that were done at once, without a park.
     streak: Cell<u32>,
+    /// Its clock.
+    pub(crate) time: Time,
+    /// What the clock said when the loop last looked at it.
+    pub(crate) glance: Cell<Option<Instant>>,
+    /// How many tasks are to be interrupted as soon as they wait: they could not be at once.
+    pub(crate) interruptions: Cell<usize>,
+    /// Whether `__stuck` is to be called when nothing can end any wait.
+    pub(crate) watches_deadlock: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +127,10 @@ impl Scheduler {
             starting: Cell::new(0),
             started: Cell::new(0),
             streak: Cell::new(0),
+            time: Time::new(),
+            glance: Cell::new(Some(clock::now())),
+            interruptions: Cell::new(0),
+            watches_deadlock: Cell::new(false),
         }
     }
 
@@ -142,6 +156,13 @@ impl Scheduler {
         let scheduler = Self::of(value);
         let there = scheduler.phase.get() == Phase::Open && scheduler.epoch.get() == fork::epoch();
         there.then_some(scheduler)
+    }
+
+    /// What is to be kept for the current fiber, which is about to wait for `reason`.
+    pub(crate) fn parked(&self, reason: Reason, objects: [VALUE; 2]) -> Parked {
+        // SAFETY: with the GVL.
+        let fiber = unsafe { rb_fiber_current() };
+        Parked::new(fiber, reason, objects, self.glance.get())
     }
 
     /// Borrows the tables. `work` must not call Ruby (I-3).
@@ -266,7 +287,8 @@ impl Scheduler {
         errors::raise(errors::POISONED, POISONED_MESSAGE)
     }
 
-    fn of(value: VALUE) -> &'static Self {
+    /// The scheduler behind `value`, whatever its state.
+    pub(crate) fn of(value: VALUE) -> &'static Self {
         // SAFETY: raises TypeError unless it is ours; the object is on the caller's stack and lives as
         // long as the call.
         unsafe { &*rb_check_typeddata(value, &raw const object::DATA_TYPE.0).cast::<Self>() }

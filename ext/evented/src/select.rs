@@ -3,13 +3,13 @@
 use std::{ffi::c_int, ptr};
 
 use evented_core::{
-    Outcome, clock,
+    Outcome,
     op::{Interest, Op, Poll},
 };
 use rb_sys::{
     NIL_P, RARRAY_AREF, RARRAY_LEN, RFile, VALUE, rb_alloc_tmp_buffer, rb_ary_new, rb_ary_push,
-    rb_check_array_type, rb_eArgError, rb_eTypeError, rb_fiber_current, rb_free_tmp_buffer,
-    rb_io_descriptor, rb_io_get_io, rb_io_read_pending, rb_raise, rb_syserr_fail,
+    rb_check_array_type, rb_eArgError, rb_eTypeError, rb_free_tmp_buffer, rb_io_descriptor,
+    rb_io_get_io, rb_io_read_pending, rb_raise, rb_syserr_fail,
 };
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     define::{Function::Any, methods},
     park,
     scheduler::Scheduler,
-    waiter::{NIL, Parked},
+    waiter::{NIL, Reason},
 };
 
 /// # Safety
@@ -57,7 +57,7 @@ unsafe extern "C" fn io_select(argc: c_int, argv: *const VALUE, this: VALUE) -> 
     let scheduler = Scheduler::enter(this);
     let lists = [0, 1, 2].map(|index| list(argument(index)));
     let timeout = convert::timeout(argument(3));
-    let deadline = timeout.and_then(|timeout| clock::deadline(clock::now(), Some(timeout)));
+    let deadline = scheduler.time.deadline(timeout);
     let set = Set::new(lists);
     let ready = loop {
         if set.poll() {
@@ -66,8 +66,7 @@ unsafe extern "C" fn io_select(argc: c_int, argv: *const VALUE, this: VALUE) -> 
         if timeout.is_some_and(|timeout| timeout.is_zero()) {
             break false;
         }
-        // SAFETY: with the GVL.
-        let root = Parked::with(unsafe { rb_fiber_current() }, [lists[0], lists[1]]);
+        let root = scheduler.parked(Reason::Select, [lists[0], lists[1]]);
         let token = scheduler.tables(|tables| tables.park(root, deadline));
         scheduler.reactor(|reactor| {
             for asked in set.asked() {
@@ -82,7 +81,7 @@ unsafe extern "C" fn io_select(argc: c_int, argv: *const VALUE, this: VALUE) -> 
         });
         // Who else reads from these may have been quicker, so what woke us is asked for again.
         if park::park(scheduler, token) == Outcome::TimedOut
-            || deadline.is_some_and(|deadline| clock::now() >= deadline)
+            || deadline.is_some_and(|deadline| scheduler.time.now() >= deadline)
         {
             break set.poll();
         }

@@ -1,9 +1,9 @@
 //! `timeout_after`: a deadline over a stretch of code, without a thread.
 
-use evented_core::{clock, inflight::AlarmKey};
+use evented_core::inflight::AlarmKey;
 use rb_sys::{
-    NIL_P, RSTRING_LEN, RSTRING_PTR, VALUE, rb_ensure, rb_fiber_alive_p, rb_fiber_current,
-    rb_fiber_raise, rb_funcallv, rb_make_exception, rb_protect, rb_yield,
+    NIL_P, RSTRING_LEN, RSTRING_PTR, VALUE, rb_ensure, rb_fiber_alive_p, rb_fiber_raise,
+    rb_funcallv, rb_make_exception, rb_protect, rb_yield,
 };
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     known::known,
     scheduler::Scheduler,
     turn,
-    waiter::{NIL, Parked},
+    waiter::{NIL, Parked, Reason},
 };
 
 /// # Safety
@@ -21,7 +21,14 @@ use crate::{
 pub(crate) unsafe fn define(class: VALUE) {
     // SAFETY: the caller's promise, and methods of that class.
     unsafe {
-        methods(class, &[(c"timeout_after", Three(timeout_after))]);
+        methods(
+            class,
+            &[
+                (c"timeout_after", Three(timeout_after)),
+                // The same, where lib/evented/scheduler.rb has nothing to add.
+                (c"__timeout_after", Three(timeout_after)),
+            ],
+        );
     }
 }
 
@@ -45,10 +52,8 @@ unsafe extern "C" fn timeout_after(
     message: VALUE,
 ) -> VALUE {
     let scheduler = Scheduler::enter(this);
-    let deadline =
-        convert::timeout(seconds).and_then(|timeout| clock::deadline(clock::now(), Some(timeout)));
-    // SAFETY: with the GVL.
-    let root = Parked::with(unsafe { rb_fiber_current() }, [class, message]);
+    let deadline = scheduler.time.deadline(convert::timeout(seconds));
+    let root = scheduler.parked(Reason::Turn, [class, message]);
     let alarm = scheduler.tables(|tables| tables.set_alarm(root, deadline));
     let mut stretch = Stretch {
         scheduler,
@@ -87,13 +92,16 @@ pub(crate) fn fire(scheduler: &Scheduler) -> std::ffi::c_int {
         };
         let mut making = Making {
             root,
-            exception: NIL,
+            exception: root.exception,
         };
         let mut state = 0;
-        // SAFETY: `making` outlives the call.
-        unsafe { rb_protect(Some(make), (&raw mut making) as VALUE, &raw mut state) };
-        if state != 0 {
-            return state;
+        // With an exception it is no deadline but an interruption (tasks.rs).
+        if NIL_P(making.exception) {
+            // SAFETY: `making` outlives the call.
+            unsafe { rb_protect(Some(make), (&raw mut making) as VALUE, &raw mut state) };
+            if state != 0 {
+                return state;
+            }
         }
         let (interrupted, known) = scheduler.tables(|tables| {
             let fiber = root.fiber as usize;
@@ -105,6 +113,7 @@ pub(crate) fn fire(scheduler: &Scheduler) -> std::ffi::c_int {
             scheduler.tables(|tables| tables.postpone_alarm(alarm));
         } else if !interrupted {
             // It waits inside a fiber that it resumed (an Enumerator): Ruby finds the innermost.
+            scheduler.tables(|tables| tables.heard_alarm(alarm));
             let at = (&raw mut making) as VALUE;
             // SAFETY: `making` outlives the call.
             state = unsafe { turn::hand_over(scheduler, raise, at) };

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use evented_core::{Outcome, Token, clock, reactor::Sleep};
+use evented_core::{Outcome, Token, reactor::Sleep};
 use rb_sys::{
     NIL_P, Qfalse, Qtrue, VALUE, rb_ary_new_from_values, rb_eException, rb_ensure, rb_errinfo,
     rb_fiber_alive_p, rb_fiber_current, rb_funcallv, rb_jump_tag, rb_obj_is_fiber,
@@ -60,7 +60,7 @@ pub(crate) unsafe fn define(class: VALUE) {
 /// Given up while nobody is ready.
 unsafe extern "C" fn run(this: VALUE, timeout: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
-    let limit = clock::deadline(clock::now(), convert::timeout(timeout));
+    let limit = scheduler.time.deadline(convert::timeout(timeout));
     // SAFETY: with the GVL.
     let me = unsafe { rb_fiber_current() };
     let inside = scheduler.home_waits.get() && me != scheduler.home.get();
@@ -93,7 +93,7 @@ unsafe extern "C" fn run_turns(loop_: VALUE) -> VALUE {
             // SAFETY: the state that rb_protect reported.
             unsafe { rb_jump_tag(state) }
         }
-        if limit.is_some_and(|limit| clock::now() >= limit) {
+        if limit.is_some_and(|limit| scheduler.time.now() >= limit) {
             break;
         }
     }
@@ -149,7 +149,10 @@ pub(crate) fn finish_starting(scheduler: &Scheduler) {
 /// Takes in what has happened.
 pub(crate) fn dispatch(scheduler: &Scheduler) {
     scheduler.reactor(|reactor| {
-        let now = reactor.next_deadline().map(|_| clock::now());
+        let now = reactor.next_deadline().map(|_| scheduler.time.now());
+        if now.is_some() {
+            scheduler.glance.set(now);
+        }
         // SAFETY: owner only; nobody else looks at it during this closure.
         reactor.dispatch(now, unsafe { &mut *scheduler.due.get() });
     });
@@ -158,7 +161,10 @@ pub(crate) fn dispatch(scheduler: &Scheduler) {
 /// Sleeps until something happens, if nobody is ready.
 fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
     let sleep = scheduler.reactor(|reactor| {
-        let now = reactor.next_deadline().or(limit).map(|_| clock::now());
+        let now = reactor
+            .next_deadline()
+            .or(limit)
+            .map(|_| scheduler.time.now());
         reactor.before_wait(now, limit)
     });
     let timeout = match sleep {
@@ -178,6 +184,9 @@ fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
     if scheduler.driver(|driver| driver.has_completions()) || timeout == Some(Duration::ZERO) {
         return 0;
     }
+    if let Some(state) = crate::tasks::before_sleep(scheduler, timeout) {
+        return state;
+    }
     let (waker, driver) = scheduler.sleeping_driver();
     waker.announce_sleep();
     if scheduler.reactor(|reactor| reactor.last_look()) {
@@ -192,6 +201,7 @@ fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
         }
     }
     waker.awake();
+    scheduler.glance.set(Some(scheduler.time.now()));
     let mut state = 0;
     // SAFETY: the function takes no notice of its argument.
     unsafe { rb_protect(Some(check_interrupts), NIL, &raw mut state) };

@@ -7,8 +7,8 @@ use evented_core::{
     op::{Attempt, Close, Interest, Op, Poll, Progress},
 };
 use rb_sys::{
-    NIL_P, Qfalse, Qtrue, VALUE, rb_eArgError, rb_errno_ptr, rb_fiber_current, rb_io_descriptor,
-    rb_raise, rb_syserr_fail, rb_thread_current,
+    NIL_P, Qfalse, Qtrue, VALUE, rb_eArgError, rb_errno_ptr, rb_io_descriptor, rb_raise,
+    rb_syserr_fail, rb_thread_current,
 };
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
         methods,
     },
     scheduler::Scheduler,
-    waiter::{NIL, Parked},
+    waiter::{NIL, Reason},
 };
 
 /// # Safety
@@ -72,9 +72,8 @@ unsafe extern "C" fn io_wait(this: VALUE, io: VALUE, events: VALUE, timeout: VAL
             _ => Qfalse as VALUE,
         };
     }
-    let deadline = timeout.and_then(|timeout| clock::deadline(clock::now(), Some(timeout)));
-    // SAFETY: with the GVL.
-    let root = Parked::with(unsafe { rb_fiber_current() }, [io, NIL]);
+    let deadline = scheduler.time.deadline(timeout);
+    let root = scheduler.parked(Reason::Operation, [io, NIL]);
     let token = scheduler.reactor(|reactor| reactor.submit(root, op, deadline));
     match crate::park::park(scheduler, token) {
         Outcome::Done(ready) => readiness(ready),

@@ -1,5 +1,7 @@
 //! What the garbage collector has to keep for a waiter: VALUEs live on the stack or here, nowhere else.
 
+use std::time::Instant;
+
 use evented_core::Root;
 use rb_sys::{Qnil, VALUE, rb_gc_mark};
 
@@ -14,21 +16,53 @@ pub(crate) struct Parked {
     pub(crate) locked: bool,
     /// What to raise in the fiber, if its outcome is `Raised`.
     pub(crate) exception: VALUE,
+    /// What it waits for, for those who look from outside.
+    pub(crate) reason: Reason,
+    /// Since when, as exactly as the loop has last looked at the clock.
+    pub(crate) since: Option<Instant>,
+}
+
+/// What a fiber waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// To be unblocked: a mutex, a queue, another task.
+    Block,
+    /// For time to pass, or for ever.
+    Sleep,
+    /// For the others to have had their turn.
+    Turn,
+    /// For the operation of its waiter.
+    Operation,
+    /// For one of many descriptors.
+    Select,
+    /// For a child process.
+    Process,
+    /// For a name to be resolved.
+    Resolve,
+    /// For work on another thread.
+    Offload,
 }
 
 impl Parked {
-    /// A fiber that waits for nothing that has to be kept.
+    /// A fiber that can go on.
     pub(crate) fn fiber(fiber: VALUE) -> Self {
-        Self::with(fiber, [NIL, NIL])
+        Self::new(fiber, Reason::Turn, [NIL, NIL], None)
     }
 
-    /// A fiber, and what has to stay alive with it.
-    pub(crate) fn with(fiber: VALUE, objects: [VALUE; 2]) -> Self {
+    /// A fiber, what it waits for and since when, and what has to stay alive with it.
+    pub(crate) fn new(
+        fiber: VALUE,
+        reason: Reason,
+        objects: [VALUE; 2],
+        since: Option<Instant>,
+    ) -> Self {
         Self {
             fiber,
             objects,
             locked: false,
             exception: NIL,
+            reason,
+            since,
         }
     }
 

@@ -1,0 +1,101 @@
+# frozen_string_literal: true
+
+require "json"
+
+module Evented
+  # What every task of this process waits for.
+  #
+  # @private
+  class Dump
+    LIB = "#{__dir__}/".freeze
+    private_constant :LIB
+
+    # @param roots [Array<Evented::Task>]
+    def initialize(roots)
+      @roots = roots
+    end
+
+    # @return [Array<Hash>] the trees of tasks
+    def to_a
+      @roots.map do |root|
+        waits = root.scheduler.__waits.to_h { |fiber, *wait| [fiber, wait] }.compare_by_identity
+        describe(root, waits)
+      end
+    end
+
+    # @return [String]
+    def to_json(*) = JSON.pretty_generate(to_a)
+
+    # @return [String]
+    def to_s
+      return "no reactor runs" if @roots.empty?
+
+      to_a.map { |task| draw(task, "") }.join
+    end
+
+    private
+
+    def describe(task, waits)
+      what, object, descriptor, seconds = waits[task.fiber]
+      {
+        name: task.name, status: task.status, annotation: task.annotation,
+        waits_for: what && { what: what, object: name_of(object), descriptor: descriptor, seconds: seconds.round(3) },
+        started_at: task.source_location&.join(":"), stands_at: line(task),
+        children: task.children.map { |child| describe(child, waits) }
+      }.compact
+    end
+
+    # The innermost line that is not ours.
+    def line(task)
+      backtrace = task.equal?(Task.current?) ? caller : task.fiber&.backtrace
+      backtrace&.find { |location| !location.start_with?(LIB, "<internal:") }
+    end
+
+    def name_of(object)
+      case object
+      when nil then nil
+      when Task, String, Integer then object.inspect
+      else object.class.to_s
+      end
+    end
+
+    def draw(task, indent)
+      wait = task[:waits_for]
+      head = [task[:name]&.inspect, task[:status], task[:annotation] && "(#{task[:annotation]})",
+              wait && [wait[:what], wait[:object], wait[:descriptor]&.then { |fd| "fd=#{fd}" }, "#{wait[:seconds]} s"],
+              "started at #{task[:started_at]}", task[:stands_at] && "stands at #{task[:stands_at]}"]
+      lines = "#{indent}#{head.flatten.compact.join(" ")}\n"
+      lines + task[:children].map { |child| draw(child, "#{indent}  ") }.join
+    end
+  end
+  private_constant :Dump
+
+  class << self
+    # The tree of tasks of each reactor of this process: name, status, what each waits for and since when, the line at
+    # which it was started and the line it stands on.
+    #
+    # @param format [Symbol] `:text` or `:json`
+    # @return [String]
+    # @raise [ArgumentError] for another format
+    # @threadsafe yes
+    def dump(format: :text)
+      dump = Dump.new(Task.roots)
+      case format
+      when :text then dump.to_s
+      when :json then dump.to_json
+      else raise ArgumentError, "unknown format #{format.inspect}: :text and :json are known"
+      end
+    end
+
+    # Writes {dump} whenever the process gets a signal.
+    #
+    # @param signal [String, Symbol] `:USR1`, for example
+    # @param io [IO]
+    # @param format [Symbol] as for {dump}
+    # @return [void]
+    # @raise [ArgumentError] if there is no such signal, or it is not to be had
+    def dump_on(signal, io: $stderr, format: :text)
+      trap(signal) { io.write(dump(format: format), "\n") }
+    end
+  end
+end

@@ -1,0 +1,94 @@
+# frozen_string_literal: true
+
+module Evented
+  class Task
+    # Waiting for a task to end.
+    module Waiting
+      # Waits until it has ended.
+      #
+      # @return [Object] the block's value
+      # @raise what the block raised, or {Evented::MultipleErrors}
+      # @raise [Evented::Cancel] if it was cancelled
+      # @raise [Evented::Error] if it could never end, because it waits for the caller
+      # @raise [Evented::WrongThreadError] if it belongs to another thread and has not ended
+      # @suspends unless it has ended
+      # @threadsafe once it has ended
+      def wait
+        await unless @status
+        heard
+        raise @error if @error
+
+        @value
+      end
+      alias value wait
+
+      # Waits until it has ended, and raises nothing.
+      #
+      # @return [Symbol] its status
+      # @suspends unless it has ended
+      # @private
+      def ended
+        await unless @status
+        @status
+      end
+
+      # Whether it was started by a task, or by one that was, and so on.
+      #
+      # @private
+      def inside?(task)
+        ancestor = @parent
+        ancestor = ancestor.parent until ancestor.nil? || ancestor.equal?(task)
+        !ancestor.nil?
+      end
+
+      # @private
+      def waits_for(task)
+        @waiting_for = task
+      end
+
+      private
+
+      def await
+        check_thread("wait for")
+        waiting = Task.current?
+        check_circle(waiting)
+        fiber = Fiber.current
+        (@waiters ||= []) << fiber
+        begin
+          waiting&.waits_for(self)
+          @scheduler.block(self, nil) until @status
+        ensure
+          waiting&.waits_for(nil)
+          @waiters.delete(fiber)
+          # Interrupted at the very moment at which it would have heard.
+          @parent&.child_failed(self) if @status == :failed && $! && unheard?
+        end
+      end
+
+      def heard
+        @heard = true
+        @parent&.forgive(self)
+      end
+
+      # Follows who waits for whom. A task also waits for its children, so one of those can't wait for it.
+      def check_circle(waiting)
+        return unless waiting
+
+        awaited = self
+        while awaited
+          if awaited.equal?(waiting)
+            raise Error, equal?(waiting) ? "a task can't wait for itself" : circle(waiting)
+          end
+          raise Error, circle(waiting) if waiting.inside?(awaited)
+
+          awaited = awaited.waiting_for
+        end
+      end
+
+      def circle(waiting)
+        "#{waiting.inspect} can't wait for #{inspect}, which can't end before it: neither would ever go on"
+      end
+    end
+    private_constant :Waiting
+  end
+end

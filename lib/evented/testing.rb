@@ -1,0 +1,44 @@
+# frozen_string_literal: true
+
+module Evented
+  # For tests: time that does not have to be waited for, and an order of fibers that can be had again.
+  module Testing
+    class << self
+      # Runs the block, and what it starts, in a reactor whose clock stands still, and jumps to the next deadline
+      # whenever nothing else can run: `sleep 3600` takes no time. `Process.clock_gettime` and `Time.now`
+      # are not affected; {Evented.clock} is.
+      # Ruby itself measures the timeouts of `Queue#pop` and `Thread#join`, so those raise; {Evented.timeout} does it.
+      #
+      # @return [Object] the block's value
+      # @raise [Evented::Error] in the root task, if time would have to jump while somebody waits for a descriptor or a
+      #   process: those take real time
+      # @suspends if the block does
+      def virtual_time(&block)
+        raise ArgumentError, "virtual_time needs a block" unless block
+
+        Evented.run do |task|
+          scheduler = Fiber.scheduler
+          scheduler.__virtual_time = true
+          # A task, because what the block starts is to end in virtual time too.
+          task.spawn(name: "virtual time", &block).value
+        ensure
+          scheduler&.__virtual_time = false
+        end
+      end
+
+      # Has the fibers of a turn run in an order that depends on the number alone, in this thread's reactor, and in
+      # those that are made from now on.
+      #
+      # @param number [Integer, nil] nil restores the usual order
+      # @return [Integer, nil] the number
+      # @raise [TypeError] if it is no integer
+      def seed(number)
+        raise TypeError, "a seed is an Integer, not #{number.inspect}" unless number.nil? || number.is_a?(Integer)
+
+        Scheduler.seed = number && (number % (2**64))
+        Fiber.scheduler.__seed = Scheduler.seed if Fiber.scheduler.is_a?(Scheduler)
+        number
+      end
+    end
+  end
+end
