@@ -80,7 +80,7 @@ module Evented
     # @return [Evented::Task, nil] the task that started it; nil for a root
     attr_reader :parent
     # @private
-    attr_reader :scheduler, :fiber, :error, :annotation, :waiting_for
+    attr_reader :scheduler, :fiber, :error, :annotation, :waiting_for, :epoch
 
     # @private
     def initialize(scheduler, parent, name, block, transient: false)
@@ -89,6 +89,8 @@ module Evented
       @name = name
       @block = block
       @transient = transient
+      # In which process of those that have forked: which number of the scheduler's.
+      @epoch = scheduler.__epoch
       @fiber = nil
       # nil until it has ended
       @status = nil
@@ -351,6 +353,7 @@ module Evented
     def join(outcome)
       return unless @children
 
+      forget_those_of_the_parent_process if @scheduler.__reborn?
       @joining = true
       cancel_children(@error) if outcome != :completed || @cancel
       until @children.empty?
@@ -364,6 +367,12 @@ module Evented
           cancel_children(e)
         end
       end
+    end
+
+    # In a forked child there is no fiber but the one that forked, and those it started.
+    def forget_those_of_the_parent_process
+      @children.select! { |child, _| child.epoch == @scheduler.__epoch }
+      @transients = @children.keys.count(&:transient?)
     end
 
     def settle(outcome)

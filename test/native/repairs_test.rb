@@ -95,7 +95,7 @@ class RepairsTest < Minitest::Test
         assert_equal "awaited", assert_raises(RuntimeError) { task.wait }.message
       end
 
-      assert_empty Evented::Task.current.failed
+      assert_empty Evented::Task.current.children
     end
   end
 end

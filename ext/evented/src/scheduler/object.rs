@@ -34,6 +34,7 @@ pub(crate) unsafe fn define(class: VALUE) {
                 (c"initialize", Two(initialize)),
                 (c"__admit", Zero(admit)),
                 (c"__reborn?", Zero(is_reborn)),
+                (c"__epoch", Zero(epoch)),
                 (c"__release", Zero(release)),
                 (c"closed?", Zero(is_closed)),
                 (c"__home", Zero(home)),
@@ -130,6 +131,12 @@ unsafe extern "C" fn is_reborn(this: VALUE) -> VALUE {
     } else {
         Qfalse
     }) as VALUE
+}
+
+/// `__epoch`: a number that differs between the processes that it has been used in.
+unsafe extern "C" fn epoch(this: VALUE) -> VALUE {
+    // SAFETY: with the GVL.
+    unsafe { rb_sys::rb_ull2inum(Scheduler::of(this).epoch.get()) }
 }
 
 unsafe extern "C" fn home(this: VALUE) -> VALUE {
