@@ -220,7 +220,7 @@ module Evented
       @scheduler.fiber { perform }
     rescue Exception # rubocop:disable Lint/RescueException
       # It may have run, and raised what leaves the loop; or there was no room for its fiber.
-      unless @fiber
+      unless @fiber || @status
         @status = :cancelled
         @parent&.forget(self)
       end
@@ -251,12 +251,15 @@ module Evented
     #
     # @private
     def shield(timeout)
+      outer = @shield_timeout
       @shields += 1
-      limit_clean_up(timeout) if timeout && @cancel
       @shield_timeout = timeout
+      limit_clean_up(timeout) if timeout && @cancel
       yield
     ensure
       @shields -= 1
+      @shield_timeout = outer
+      end_limit if @limit
       expect_interruption if @shields.zero? && (@to_be_cancelled || @unheard&.any?)
     end
 
@@ -431,10 +434,20 @@ module Evented
     end
 
     def limit_clean_up(seconds)
-      @scheduler.fiber do
+      end_limit if @limit
+      @limit = @scheduler.fiber do
         sleep seconds
+        @limit = nil
         @scheduler.__interrupt(@fiber, @cancel) if @shields.positive? && @fiber
+      rescue Scheduler::Closing
+        nil # the block has ended in time
       end
+    end
+
+    # Nobody waits for a limit that is not needed any more.
+    def end_limit
+      @scheduler.__interrupt(@limit, Scheduler::Closing.new)
+      @limit = nil
     end
 
     def fatal?(error) = FATAL.any? { |fatal| fatal === error } # rubocop:disable Style/CaseEquality

@@ -356,6 +356,19 @@ class Evented::TaskTest < Minitest::Test # rubocop:disable Style/ClassAndModuleC
     end
   end
 
+  def test_the_limit_of_a_shield_holds_nobody_up
+    passed = Evented::Testing.virtual_time do
+      began = Evented.clock
+      Evented { Evented.shield(timeout: 3600) { sleep 1 } }.tap(&:cancel).ended
+      Evented { Evented.clock - began }.value
+    end
+
+    assert_in_delta 1, passed, 1e-6
+    began = Evented.clock
+    Evented { Evented { Evented.shield(timeout: 3600) { sleep 0.001 } }.cancel }
+    assert_operator Evented.clock - began, :<, 3600
+  end
+
   def test_a_killed_fiber_ends_its_task
     Evented.run do
       task = Evented { Evented { sleep } && sleep }

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "helper"
+require "io/wait"
 require "socket"
 require "support/scheduled"
 require "timeout"
@@ -38,6 +39,10 @@ class TestingTest < Minitest::Test
 
       assert_match(/wrap the call in Evented.timeout/, error.message)
     end
+  end
+
+  def test_what_can_never_come_about_does_not_hold_time_up
+    Evented::Testing.virtual_time { File.open(__FILE__) { |file| refute file.wait(IO::PRIORITY, 3600) } }
   end
 
   def test_what_is_ready_needs_no_time

@@ -513,8 +513,10 @@ impl<R: Root> Tables<R> {
 
     /// The operation of a waiter can't come about; it waits on for whatever else may end its wait.
     pub(crate) fn never(&mut self, token: Token) {
-        if let Some(waiter) = self.waiters.get_mut(token) {
-            waiter.in_flight = false;
+        if let Some(waiter) = self.waiters.get_mut(token)
+            && std::mem::take(&mut waiter.in_flight)
+        {
+            self.in_flight -= 1;
         }
     }
 
