@@ -7,13 +7,18 @@ module Evented
   # @private
   module FiberCallers
     # @return [Object]
+    # @raise [FiberError] if the fiber, or the task that it ran, has ended
     def raise(...)
-      (scheduler = FiberCallers.scheduler) ? scheduler.__switching { super } : super
+      scheduler = FiberCallers.scheduler or return super
+      ::Kernel.raise FiberError, "dead fiber called" if scheduler.__resting?(self)
+
+      scheduler.__switching { super }
     end
 
     # @return [Fiber]
     def kill
-      (scheduler = FiberCallers.scheduler) ? scheduler.__switching { super } : super
+      scheduler = FiberCallers.scheduler or return super
+      scheduler.__resting?(self) ? self : scheduler.__switching { super }
     end
 
     # @return [Evented::Scheduler, nil] the one of this thread, if it is ours

@@ -1,6 +1,9 @@
 # frozen_string_literal: true
 
+require_relative "task/life"
+require_relative "task/cancellation"
 require_relative "task/waiting"
+require_relative "task/worker"
 
 module Evented
   # A block that runs in a fiber of its own, together with everything it starts.
@@ -11,11 +14,9 @@ module Evented
   #
   # Owned by the thread whose reactor runs it. Once it has ended any thread may ask for its value.
   class Task
+    include Life
+    include Cancellation
     include Waiting
-
-    # Those end the process or the thread, and so leave the loop at once.
-    FATAL = [SystemExit, SignalException].freeze
-    private_constant :FATAL
 
     @roots = ObjectSpace::WeakMap.new
 
@@ -32,10 +33,11 @@ module Evented
       #
       # @return [Evented::Task, nil]
       def current?
-        task = Fiber[:__evented_task]
+        task = Fiber[:__evented_task] or return
         # A thread inherits it too, and a fiber that was started with Fiber.schedule may outlive it.
-        task = nil unless task && Fiber.scheduler.equal?(task.scheduler)
-        task = task.parent while task && !task.alive?
+        return unless Fiber.scheduler.equal?(task.scheduler)
+
+        task = task.parent until task.nil? || task.alive?
         task
       end
 
@@ -82,36 +84,41 @@ module Evented
     # @private
     attr_reader :scheduler, :fiber, :error, :annotation, :waiting_for, :epoch
 
+    # Always all of them, and in this order, so that every task has the same shape.
+    #
     # @private
     def initialize(scheduler, parent, name, block, transient: false)
       @scheduler = scheduler
       @parent = parent
       @name = name
+      @annotation = nil
       @block = block
       @transient = transient
       # In which process of those that have forked: which number of the scheduler's.
       @epoch = scheduler.__epoch
-      @fiber = nil
+      # The fiber that it runs in, and what that inherits.
+      @fiber = @storage = nil
       # nil until it has ended
       @status = nil
       # What the block returned; what was raised, or what it was cancelled with.
-      @value = nil
-      @error = nil
+      @value = @error = nil
+      # Whether somebody has been told of the failure.
+      @heard = false
       # Children that have not ended, as the keys of a Hash, and how many of them are transient.
       @children = nil
       @transients = 0
       # Children that failed, whom nobody has heard yet.
       @unheard = nil
-      # Fibers that wait for it; and whom it waits for, to find circles.
-      @waiters = nil
-      @waiting_for = nil
+      # Whether the block has ended and it waits for its children; and what was raised in it then.
+      @joining = false
+      @interrupted = nil
+      # Fibers that wait for it; whom it waits for, to find circles; whom to call when it has ended.
+      @waiters = @waiting_for = @callbacks = nil
       # The request to stop, and whether it is still to be raised.
       @cancel = nil
       @to_be_cancelled = false
-      # How many shields it is inside of.
-      @shields = 0
-      # Whether the block has ended and it waits for its children.
-      @joining = false
+      # The innermost shield that it is inside of.
+      @shield = nil
       # Whether the scheduler was told to ask for an interruption.
       @expected = false
     end
@@ -124,13 +131,14 @@ module Evented
     # @yieldparam task [Evented::Task] the child
     # @return [Evented::Task]
     # @raise [Evented::Error] if this task has ended
+    # @raise [Evented::WrongThreadError] if it belongs to another thread
     # @raise [Evented::FiberLimitError] if the system has no room for another fiber
     # @suspends until the child first waits
     def spawn(name: nil, transient: false, &block)
       raise ArgumentError, "spawn needs a block: task.spawn { … }" unless block
 
       check_thread("start a child of")
-      raise Error, "#{inspect} has ended: start this in a task that is still alive" unless alive?
+      raise Error, "#{inspect} has ended: start this in a task that is still alive" if @status
 
       child = Task.new(@scheduler, self, name, block, transient: transient)
       (@children ||= {}.compare_by_identity)[child] = true
@@ -190,21 +198,6 @@ module Evented
       self
     end
 
-    # Asks it, and all its children, to stop: {Evented::Cancel} is raised in it where it waits, or when it next does.
-    # Waiting goes on to work in its `ensure` clauses. Asking again changes nothing.
-    #
-    # @param reason [Object, nil] kept in the exception
-    # @return [Boolean] whether it was still to be cancelled
-    # @raise [Evented::WrongThreadError] if it belongs to another thread and has not ended
-    # @suspends no
-    def cancel(reason = nil)
-      return false if @status || @cancel
-
-      check_thread("cancel")
-      cancel_with(Cancel.new(reason, site: caller_locations(1, 1)&.first))
-      true
-    end
-
     # @return [String]
     def inspect
       what = @name&.inspect || @block&.source_location&.join(":")
@@ -215,246 +208,11 @@ module Evented
     # @private
     def source_location = @block&.source_location
 
-    # @private
-    def start
-      @scheduler.fiber { perform }
-    rescue Exception # rubocop:disable Lint/RescueException
-      # It may have run, and raised what leaves the loop; or there was no room for its fiber.
-      unless @fiber || @status
-        @status = :cancelled
-        @parent&.forget(self)
-      end
-      raise
-    end
-
-    # @private
-    def run_to_the_end
-      @scheduler.root = self
-      Fiber.set_scheduler(@scheduler)
-      begin
-        @scheduler.__enter(Fiber.new(blocking: false) { perform })
-        @scheduler.run
-      ensure
-        Fiber.set_scheduler(nil)
-      end
-      raise @error if @status == :failed
-    end
-
-    # Raises in a root task what only somebody outside could mend: where it waits, or out of its reactor.
-    #
-    # @private
-    def stuck(error)
-      raise error unless @fiber && @scheduler.__interrupt(@fiber, error)
-    end
-
-    # Puts a cancellation off while the block runs.
-    #
-    # @private
-    def shield(timeout)
-      outer = @shield_timeout
-      @shields += 1
-      @shield_timeout = timeout
-      limit_clean_up(timeout) if timeout && @cancel
-      yield
-    ensure
-      @shields -= 1
-      @shield_timeout = outer
-      end_limit if @limit
-      expect_interruption if @shields.zero? && (@to_be_cancelled || @unheard&.any?)
-    end
-
-    # What is to be raised in it now that it is about to wait. Called by the scheduler, in its fiber.
-    #
-    # @private
-    def interruption
-      return if @shields.positive? || @joining
-
-      if @to_be_cancelled
-        @to_be_cancelled = false
-        exception = @cancel
-      elsif (child = @unheard&.shift)
-        cancel_children(exception = child.error)
-      end
-      expect_no_interruption unless @unheard&.any?
-      exception
-    end
-
-    # Its parent, or who else waited, has heard that it failed.
-    #
-    # @private
-    def forgive(child)
-      @unheard&.delete(child)
-    end
-
-    # @private
-    def forget(child)
-      @transients -= 1 if @children.delete(child) && child.transient?
-    end
-
-    protected
-
-    def cancel_with(cancel)
-      return if @status || @cancel
-
-      @cancel = cancel
-      @children&.each_key { |child| child.cancel_with(cancel) }
-      if @shields.positive?
-        @to_be_cancelled = true
-        limit_clean_up(@shield_timeout) if @shield_timeout
-      elsif !@joining
-        interrupt(cancel) or @to_be_cancelled = true
-      end
-    end
-
-    # A child has ended: in its fiber.
-    def child_ended(child)
-      forget(child)
-      child_failed(child) if child.unheard?
-      # Transient ones alone don't keep it.
-      @scheduler.unblock(self, @fiber) if @joining && @fiber && @children.size == @transients
-    end
-
-    # Nobody waits for a child that failed.
-    def child_failed(child)
-      return @parent&.child_failed(child) if @status
-
-      (@unheard ||= []) << child
-      return cancel_children(child.error) if @joining
-      return if @cancel || @shields.positive?
-
-      cancel_children(child.error) if interrupt(child.error) && @unheard.delete(child)
-    end
-
-    def unheard? = @status == :failed && !@heard && (@waiters.nil? || @waiters.empty?)
-
     private
 
-    # The whole life of a task, in its own fiber.
-    def perform
-      @fiber = Fiber.current
-      # Fibers that are started in here inherit it, Enumerators' too.
-      Fiber[:__evented_task] = self
-      outcome = :cancelled # if neither of the two below: Fiber#kill
-      begin
-        @value = @block.call(self)
-        outcome = :completed
-      rescue Exception => e # rubocop:disable Lint/RescueException
-        @error = e
-        outcome = e.equal?(@cancel) || Scheduler::Closing === e ? :cancelled : :failed # rubocop:disable Style/CaseEquality
-      ensure
-        begin
-          join(outcome) unless fatal?(@error)
-        ensure
-          # A killed fiber is not let wait: its children are cancelled, and clean up on their own.
-          settle(outcome)
-        end
-      end
-      raise @error if fatal?(@error) || (@status == :failed && equal?(@scheduler.root))
-    end
-
-    # Waits for the children; without a value to wait for, cancels them first.
-    def join(outcome)
-      return unless @children
-
-      forget_those_of_the_parent_process if @scheduler.__reborn?
-      @joining = true
-      cancel_children(@error) if outcome != :completed || @cancel
-      until @children.empty?
-        cancel_children(nil) if @children.size == @transients
-        begin
-          @scheduler.block(self, nil)
-        rescue *FATAL => e
-          return @error = e
-        rescue Exception => e # rubocop:disable Lint/RescueException
-          (@interrupted ||= []) << e unless Scheduler::Closing === e # rubocop:disable Style/CaseEquality
-          cancel_children(e)
-        end
-      end
-    end
-
-    # In a forked child there is no fiber but the one that forked, and those it started.
-    def forget_those_of_the_parent_process
-      @children.select! { |child, _| child.epoch == @scheduler.__epoch }
-      @transients = @children.keys.count(&:transient?)
-    end
-
-    def settle(outcome)
-      errors = [(@error unless outcome == :cancelled), *@interrupted, *@unheard&.map(&:error)].compact.uniq(&:object_id)
-      @error = errors.size > 1 ? MultipleErrors.new(errors) : errors.first if errors.any?
-      @status = errors.any? ? :failed : outcome
-      @error ||= @cancel || Cancel.new("its fiber was killed") if @status == :cancelled
-      @value = nil unless @status == :completed
-      @block = @unheard = @interrupted = nil
-      expect_no_interruption
-      @waiters&.each { |fiber| @scheduler.unblock(self, fiber) }
-      call_back if @callbacks
-      @parent&.child_ended(self)
-      @fiber = nil
-    end
-
-    def call_back
-      @callbacks.each do |callback|
-        callback.call(self)
-      rescue StandardError => e
-        # Whatever became of the task: a failure of this one is the parent's to hear of.
-        @status = :failed
-        @error = @error ? MultipleErrors.new([@error, e]) : e
-        @heard = false
-      end
-      @callbacks = nil
-    end
-
-    # Raises an exception in it where it waits. Tells whether that could be done; if not it is asked for when it next
-    # waits.
-    def interrupt(exception)
-      return false unless @fiber
-      return true if @scheduler.__interrupt(@fiber, exception)
-      return true if !equal?(Task.current?) && @scheduler.__raise_inside(@fiber, exception)
-
-      expect_interruption
-      false
-    end
-
-    def expect_interruption
-      @scheduler.__expect_interruption(true) unless @expected
-      @expected = true
-    end
-
-    def expect_no_interruption
-      @scheduler.__expect_interruption(false) if @expected
-      @expected = false
-    end
-
-    def cancel_children(cause)
-      return if @children.nil? || @children.empty?
-
-      reason = cause ? "its sibling failed, or its parent ended with an error" : "its parent ended"
-      cancel = cause.is_a?(Cancel) ? cause : Cancel.new(reason, cause: cause)
-      children.each { |child| child.cancel_with(cancel) }
-    end
-
-    def limit_clean_up(seconds)
-      end_limit if @limit
-      @limit = @scheduler.fiber do
-        sleep seconds
-        @limit = nil
-        @scheduler.__interrupt(@fiber, @cancel) if @shields.positive? && @fiber
-      rescue Scheduler::Closing
-        nil # the block has ended in time
-      end
-    end
-
-    # Nobody waits for a limit that is not needed any more.
-    def end_limit
-      @scheduler.__interrupt(@limit, Scheduler::Closing.new)
-      @limit = nil
-    end
-
-    def fatal?(error) = FATAL.any? { |fatal| fatal === error } # rubocop:disable Style/CaseEquality
-
     def check_thread(verb)
-      raise ClosedError, "the reactor of this task is closed: nothing can #{verb} it any more" if @scheduler.closed?
       return if @scheduler.equal?(Fiber.scheduler)
+      raise ClosedError, "the reactor of this task is closed: nothing can #{verb} it any more" if @scheduler.closed?
 
       raise WrongThreadError, "another thread's reactor runs this task, and this one can't #{verb} it: use an " \
                               "Evented::Promise or an Evented::Queue, which work between threads"

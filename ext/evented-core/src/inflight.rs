@@ -455,6 +455,12 @@ impl<R: Root> Tables<R> {
         root
     }
 
+    /// Drops whatever is still on its way to a fiber that has nothing to do any more.
+    pub fn forget(&mut self, fiber: usize) {
+        self.permit.take_if(|&mut permit| permit == fiber);
+        while self.has_overdue_alarms() && self.overdue_alarm(fiber).is_some() {}
+    }
+
     /// The alarms that their fibers have not met yet.
     #[must_use]
     pub fn overdue_alarms(&self) -> &[AlarmKey] {

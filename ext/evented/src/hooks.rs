@@ -143,6 +143,16 @@ unsafe extern "C" fn fiber(argc: c_int, argv: *const VALUE, this: VALUE) -> VALU
         let keywords = rb_keyword_given_p();
         rb_funcall_passing_block_kw(known().fiber, known().new, argc, argv, keywords)
     };
+    run_until_it_waits(scheduler, fiber);
+    fiber
+}
+
+/// Gives a fiber control that is not known to wait, until it waits or ends.
+///
+/// # Suspends
+///
+/// Until then.
+pub(crate) fn run_until_it_waits(scheduler: &Scheduler, fiber: VALUE) {
     // SAFETY: with the GVL.
     let me = unsafe { rb_fiber_current() };
     if me == scheduler.home.get() && !scheduler.looping.get() {
@@ -159,7 +169,6 @@ unsafe extern "C" fn fiber(argc: c_int, argv: *const VALUE, this: VALUE) -> VALU
         };
         park::park_behind(scheduler, token, fiber);
     }
-    fiber
 }
 
 /// `fiber_interrupt(fiber, exception)`: raises `exception` where the fiber waits. From 4.1 on `fiber` is

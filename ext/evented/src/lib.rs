@@ -12,7 +12,7 @@
 //! - [`turn`]: the loop. [`park`]: the one suspension point. [`waiter`]: what GC has to keep.
 //! - Hooks: [`hooks`] (block, sleep, spawn, interrupt), [`wait`], [`io`], [`select`], [`process`], [`resolve`],
 //!   [`timeout`], [`offload`].
-//! - [`tasks`]: what tasks ask for beyond the hooks. [`time`]: the clock.
+//! - [`tasks`]: what tasks ask for beyond the hooks. [`workers`]: the fibers that run them. [`time`]: the clock.
 //! - [`registry`]: who waits on a descriptor that is being closed. [`convert`], [`define`], [`errors`], [`fork`],
 //!   [`gvl`], [`known`]: small tools.
 //!
@@ -49,6 +49,7 @@ mod timeout;
 mod turn;
 mod wait;
 mod waiter;
+mod workers;
 
 use magnus::{Error, Module, Object, RModule, Ruby, function, value::ReprValue};
 
@@ -81,6 +82,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
         offload::define(class);
         time::define(class);
         tasks::define(class);
+        workers::define(class);
         registry::define(native);
     }
     Ok(())

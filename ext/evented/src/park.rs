@@ -284,11 +284,16 @@ fn take_control(scheduler: &Scheduler, token: Token, me: VALUE) -> bool {
 }
 
 /// Control is back without a resume: somebody called `Fiber#raise`, `Fiber#kill` or `Fiber#transfer`
-/// on this fiber, and was left suspended without a park of its own. It goes on later.
+/// on this fiber.
 fn came_back(scheduler: &Scheduler, token: Token, me: VALUE) {
-    if scheduler.handed.get() == Some(token) {
-        return;
+    if scheduler.handed.get() != Some(token) {
+        set_caller_aside(scheduler, me);
     }
+}
+
+/// Whoever gave control to this fiber behind our back was left suspended without a park of its own. It
+/// goes on later.
+pub(crate) fn set_caller_aside(scheduler: &Scheduler, me: VALUE) {
     let caller = scheduler.running.get();
     if caller != me && caller != scheduler.home.get() {
         // SAFETY: with the GVL; the fiber that ran last.
@@ -306,7 +311,7 @@ fn came_back(scheduler: &Scheduler, token: Token, me: VALUE) {
 /// Hands over to the next ready fiber of this turn, or to the loop. On the loop's own fiber, runs it.
 ///
 /// Leaves by longjmp if something is raised in the fiber before control comes back.
-fn give_control_away(scheduler: &Scheduler, me: VALUE) {
+pub(crate) fn give_control_away(scheduler: &Scheduler, me: VALUE) {
     let next = if scheduler.looping.get() {
         scheduler.tables(|tables| {
             let token = tables.next_framed()?;

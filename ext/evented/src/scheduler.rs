@@ -27,6 +27,7 @@ use crate::{
     errors, fork, registry,
     time::Time,
     waiter::{NIL, Parked, Reason},
+    workers::Workers,
 };
 
 /// One scheduler.
@@ -73,6 +74,8 @@ pub(crate) struct Scheduler {
     pub(crate) home_waits: Cell<bool>,
     /// Fibers that are set aside because they have started another.
     pub(crate) starting: Cell<usize>,
+    /// Fibers that rest between two tasks.
+    pub(crate) workers: Workers,
     /// Fibers started in this turn.
     pub(crate) started: Cell<u32>,
     /// Operations in a row that were done at once, without a park.
@@ -125,6 +128,7 @@ impl Scheduler {
             looping: Cell::new(false),
             home_waits: Cell::new(false),
             starting: Cell::new(0),
+            workers: Workers::new(),
             started: Cell::new(0),
             streak: Cell::new(0),
             time: Time::new(),
@@ -350,6 +354,7 @@ impl Scheduler {
             *self.tables.get() = Tables::new();
             (*self.due.get()).clear();
         }
+        self.workers.forget();
         self.reborn.set(true);
         self.handed.set(None);
         self.starting.set(0);

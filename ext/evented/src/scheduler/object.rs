@@ -112,6 +112,7 @@ unsafe extern "C" fn release(this: VALUE) -> VALUE {
     let scheduler = Scheduler::of(this);
     registry::leave(scheduler);
     scheduler.phase.set(Phase::Closed);
+    scheduler.workers.forget();
     scheduler.close_driver();
     NIL
 }
@@ -211,6 +212,7 @@ unsafe extern "C" fn mark(scheduler: *mut c_void) {
         // SAFETY: in the mark phase, and each a live VALUE.
         unsafe { rb_gc_mark(value) };
     }
+    scheduler.workers.mark();
     // SAFETY: see above.
     for root in unsafe { &*scheduler.tables.get() }.roots() {
         root.mark();

@@ -1,0 +1,195 @@
+//! Fibers that run one task after the other.
+//!
+//! A new fiber, and the stack that it leaves behind for the garbage collector, cost more than everything
+//! else about a short task. So a fiber whose task has ended rests until there is another one, unless
+//! somebody may look for the ended one by its fiber. `lib/evented/task/worker.rb` is the Ruby side.
+
+use std::cell::{Cell, UnsafeCell};
+
+use rb_sys::{
+    Qfalse, Qtrue, RARRAY_LEN, VALUE, rb_ensure, rb_fiber_current, rb_funcallv, rb_gc_mark,
+    rb_ivar_count, rb_thread_current,
+};
+
+use crate::{
+    define::{
+        Function::{One, Zero},
+        methods,
+    },
+    hooks,
+    known::known,
+    park,
+    scheduler::Scheduler,
+    waiter::NIL,
+};
+
+/// So many may rest: enough for what comes and goes at a time, and some megabytes of stacks at most.
+const MOST: usize = 128;
+
+/// # Safety
+///
+/// `class` is `Evented::Native::Scheduler`.
+pub(crate) unsafe fn define(class: VALUE) {
+    // SAFETY: the caller's promise, and methods of that class.
+    unsafe {
+        methods(
+            class,
+            &[
+                (c"__employ", One(employ)),
+                (c"__rest", Zero(rest)),
+                (c"__resting?", One(is_resting)),
+            ],
+        );
+    }
+}
+
+/// The workers of one scheduler.
+pub(crate) struct Workers {
+    /// Those that rest; the last one is the next to work.
+    resting: UnsafeCell<Vec<VALUE>>,
+    /// A worker that is just being given control, and its task.
+    employed: Cell<Option<(VALUE, VALUE)>>,
+}
+
+impl Workers {
+    pub(crate) fn new() -> Self {
+        Self {
+            resting: UnsafeCell::new(Vec::new()),
+            employed: Cell::new(None),
+        }
+    }
+
+    /// Nobody will use them any more; the garbage collector takes them.
+    pub(crate) fn forget(&self) {
+        self.resting(|resting| *resting = Vec::new());
+        self.employed.set(None);
+    }
+
+    /// Marks and pins them.
+    pub(crate) fn mark(&self) {
+        let (fiber, task) = self.employed.get().unwrap_or((NIL, NIL));
+        self.resting(|resting| {
+            for &value in resting.iter().chain([&fiber, &task]) {
+                // SAFETY: in the mark phase, and each a live VALUE.
+                unsafe { rb_gc_mark(value) };
+            }
+        });
+    }
+
+    /// Borrows the list. `work` must not call Ruby (I-3).
+    fn resting<T>(&self, work: impl FnOnce(&mut Vec<VALUE>) -> T) -> T {
+        // SAFETY: with the GVL, and the borrow ends before anything else can run.
+        work(unsafe { &mut *self.resting.get() })
+    }
+}
+
+/// `__employ(task)`: has a worker that rests run the task until it first waits or ends. False if none
+/// rests.
+///
+/// # Suspends
+///
+/// Until then.
+unsafe extern "C" fn employ(this: VALUE, task: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    let Some(fiber) = scheduler.workers.resting(Vec::pop) else {
+        return Qfalse as VALUE;
+    };
+    scheduler.workers.employed.set(Some((fiber, task)));
+    hooks::run_until_it_waits(scheduler, fiber);
+    Qtrue as VALUE
+}
+
+/// `__rest`: waits for the next task of this fiber, and returns it; nil if the fiber had better end.
+///
+/// # Suspends
+///
+/// Unless that is so. Nobody waits for a fiber that rests, and it keeps nobody from ending.
+unsafe extern "C" fn rest(this: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    // SAFETY: with the GVL.
+    let me = unsafe { rb_fiber_current() };
+    if has_traces(me) {
+        return NIL;
+    }
+    scheduler.tables(|tables| tables.forget(me as usize));
+    let resting = scheduler.workers.resting(|resting| {
+        let room = scheduler.home_waits.get() && resting.len() < MOST;
+        if room {
+            resting.push(me);
+        }
+        room
+    });
+    if !resting {
+        return NIL;
+    }
+    let mut worker = Worker {
+        scheduler,
+        fiber: me,
+        employed: false,
+    };
+    let at = (&raw mut worker) as VALUE;
+    // SAFETY: `worker` outlives the call.
+    unsafe { rb_ensure(Some(wait_for_task), at, Some(leave), at) }
+}
+
+/// Whether the running fiber has fiber-locals or instance variables: they belong to the task that has ended,
+/// and those who keep them may know it by its fiber, as connection pools do.
+fn has_traces(fiber: VALUE) -> bool {
+    // SAFETY: with the GVL; Thread#keys returns an array.
+    unsafe {
+        let locals = rb_funcallv(rb_thread_current(), known().keys, 0, std::ptr::null());
+        RARRAY_LEN(locals) > 0 || rb_ivar_count(fiber) > 0
+    }
+}
+
+struct Worker {
+    scheduler: &'static Scheduler,
+    fiber: VALUE,
+    /// Whether it was given a task, and so is not in the list any more.
+    employed: bool,
+}
+
+unsafe extern "C" fn wait_for_task(worker: VALUE) -> VALUE {
+    // SAFETY: `rest` passes its own.
+    let worker = unsafe { &mut *(worker as *mut Worker) };
+    let Worker {
+        scheduler, fiber, ..
+    } = *worker;
+    loop {
+        park::give_control_away(scheduler, fiber);
+        match scheduler.workers.employed.get() {
+            Some((employed, task)) if employed == fiber => {
+                scheduler.workers.employed.set(None);
+                worker.employed = true;
+                return task;
+            }
+            _ => park::set_caller_aside(scheduler, fiber),
+        }
+    }
+}
+
+/// However the rest ends.
+unsafe extern "C" fn leave(worker: VALUE) -> VALUE {
+    // SAFETY: `rest` passes its own.
+    let Worker {
+        scheduler,
+        fiber,
+        employed,
+    } = unsafe { &*(worker as *const Worker) };
+    if !employed {
+        scheduler
+            .workers
+            .resting(|resting| resting.retain(|resting| resting != fiber));
+    }
+    NIL
+}
+
+/// `__resting?(fiber)`: whether its task has ended, and it waits for another.
+unsafe extern "C" fn is_resting(this: VALUE, fiber: VALUE) -> VALUE {
+    let workers = &Scheduler::of(this).workers;
+    (if workers.resting(|resting| resting.contains(&fiber)) {
+        Qtrue
+    } else {
+        Qfalse
+    }) as VALUE
+}

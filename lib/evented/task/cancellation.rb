@@ -1,0 +1,130 @@
+# frozen_string_literal: true
+
+module Evented
+  class Task
+    # How a task is told to stop, and when it hears of it.
+    module Cancellation
+      # A stretch of code that is not to be interrupted.
+      #
+      # outer: the one around it; timeout: for how many seconds a cancelled task is protected; limit: the fiber that
+      # sees to that; lifted: whether they have passed.
+      Shield = Struct.new(:outer, :timeout, :limit, :lifted)
+      private_constant :Shield
+
+      # Asks it, and all its children, to stop: {Evented::Cancel} is raised in it where it waits, or when it next does.
+      # Waiting goes on to work in its `ensure` clauses. Asking again changes nothing.
+      #
+      # @param reason [Object, nil] kept in the exception
+      # @return [Boolean] whether it was still to be cancelled
+      # @raise [Evented::WrongThreadError] if it belongs to another thread and has not ended
+      # @suspends no
+      def cancel(reason = nil)
+        return false if @status || @cancel
+
+        check_thread("cancel")
+        cancel_with(Cancel.new(reason, site: caller_locations(1, 1)&.first))
+        true
+      end
+
+      # Puts a cancellation off while the block runs.
+      #
+      # @private
+      def shield(timeout)
+        @shield = Shield.new(@shield, timeout)
+        limit_clean_up if @cancel
+        yield
+      ensure
+        end_limit
+        @shield = @shield.outer
+        if @shield
+          limit_clean_up if @cancel
+        elsif @to_be_cancelled || @unheard&.any?
+          expect_interruption
+        end
+      end
+
+      # What is to be raised in it now that it is about to wait. Called by the scheduler, in its fiber.
+      #
+      # @private
+      def interruption
+        return if @joining || (@shield && !@shield.lifted)
+
+        if @to_be_cancelled
+          @to_be_cancelled = false
+          exception = @cancel
+        elsif (child = @unheard&.shift)
+          cancel_children(exception = child.error)
+        end
+        expect_no_interruption unless @unheard&.any?
+        exception
+      end
+
+      protected
+
+      def cancel_with(cancel)
+        return if @status || @cancel
+
+        @cancel = cancel
+        @children&.each_key { |child| child.cancel_with(cancel) }
+        if @shield
+          @to_be_cancelled = true
+          limit_clean_up
+        elsif !@joining
+          interrupt(cancel) or @to_be_cancelled = true
+        end
+      end
+
+      private
+
+      # Raises an exception in it where it waits. Tells whether that could be done; if not it is asked for when it next
+      # waits.
+      def interrupt(exception)
+        return false unless @fiber
+        return true if @scheduler.__interrupt(@fiber, exception)
+        return true if !equal?(Task.current?) && @scheduler.__raise_inside(@fiber, exception)
+
+        expect_interruption
+        false
+      end
+
+      def expect_interruption
+        @scheduler.__expect_interruption(true) unless @expected
+        @expected = true
+      end
+
+      def expect_no_interruption
+        @scheduler.__expect_interruption(false) if @expected
+        @expected = false
+      end
+
+      def cancel_children(cause)
+        return if @children.nil? || @children.empty?
+
+        reason = cause ? "its sibling failed, or its parent ended with an error" : "its parent ended"
+        cancel = cause.is_a?(Cancel) ? cause : Cancel.new(reason, cause: cause)
+        children.each { |child| child.cancel_with(cancel) }
+      end
+
+      # From now on the shield only holds for so long.
+      def limit_clean_up
+        shield = @shield
+        return if shield.timeout.nil? || shield.limit || shield.lifted
+
+        shield.limit = @scheduler.fiber do
+          sleep shield.timeout
+          shield.limit = nil
+          shield.lifted = true
+          @to_be_cancelled = !interrupt(@cancel) if @to_be_cancelled
+        rescue Scheduler::Closing
+          nil # the block has ended in time
+        end
+      end
+
+      # Nobody waits for a limit that is not needed any more.
+      def end_limit
+        @scheduler.__interrupt(@shield.limit, Scheduler::Closing.new) if @shield.limit
+      end
+    end
+    private_constant :Cancellation
+  end
+end
