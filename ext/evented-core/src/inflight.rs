@@ -500,6 +500,11 @@ impl<R: Root> Tables<R> {
         }
     }
 
+    /// Whether the driver has to cancel anything.
+    pub(crate) fn has_cancels(&self) -> bool {
+        !self.cancels.is_empty()
+    }
+
     /// Operations that the driver has to cancel.
     pub(crate) fn pop_cancel(&mut self) -> Option<Token> {
         self.cancels.pop()

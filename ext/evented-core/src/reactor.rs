@@ -103,6 +103,19 @@ impl<'a, R: Root> Reactor<'a, R> {
         }
     }
 
+    /// Begins the next turn right away if nothing but resuming those who are ready is to be done, and those
+    /// are not more than `most`. Tells how many they are, or 0 if a whole turn is needed.
+    pub fn begin_another_turn(&mut self, most: usize) -> usize {
+        let ready = self.tables.ready.len();
+        let waits = self.tables.ready.peek().is_some() || self.tables.has_cancels();
+        if ready > most || ready == 0 || waits || self.driver.wants_wait() {
+            return 0;
+        }
+        self.tables.stats.turns += 1;
+        self.tables.ready.begin_turn();
+        ready
+    }
+
     /// Looks for messages a last time before sleeping, after the sleep was announced: later ones will
     /// ring. Tells whether there is still nothing to do.
     pub fn last_look(&mut self) -> bool {

@@ -313,9 +313,9 @@ pub(crate) fn set_caller_aside(scheduler: &Scheduler, me: VALUE) {
 /// Leaves by longjmp if something is raised in the fiber before control comes back.
 pub(crate) fn give_control_away(scheduler: &Scheduler, me: VALUE) {
     let next = if scheduler.looping.get() {
-        scheduler.tables(|tables| {
-            let token = tables.next_framed()?;
-            tables.root(token).map(|root| (token, root.fiber))
+        next_ready(scheduler).or_else(|| {
+            let another = scheduler.home_waits.get() && crate::turn::begin_another(scheduler);
+            another.then(|| next_ready(scheduler)).flatten()
         })
     } else {
         None
@@ -341,6 +341,14 @@ pub(crate) fn give_control_away(scheduler: &Scheduler, me: VALUE) {
             }
         }
     }
+}
+
+/// The next one of this turn, if it is suspended in `park`.
+fn next_ready(scheduler: &Scheduler) -> Option<(Token, VALUE)> {
+    scheduler.tables(|tables| {
+        let token = tables.next_framed()?;
+        tables.root(token).map(|root| (token, root.fiber))
+    })
 }
 
 /// As [`start`], from the loop's fiber while it is not in the loop.

@@ -76,6 +76,8 @@ pub(crate) struct Scheduler {
     pub(crate) starting: Cell<usize>,
     /// Fibers that rest between two tasks.
     pub(crate) workers: Workers,
+    /// How many fibers were resumed in turns that began without the loop, since it last had control.
+    pub(crate) away: Cell<usize>,
     /// Fibers started in this turn.
     pub(crate) started: Cell<u32>,
     /// Operations in a row that were done at once, without a park.
@@ -129,6 +131,7 @@ impl Scheduler {
             home_waits: Cell::new(false),
             starting: Cell::new(0),
             workers: Workers::new(),
+            away: Cell::new(0),
             started: Cell::new(0),
             streak: Cell::new(0),
             time: Time::new(),
