@@ -54,6 +54,7 @@ module Evented
         # Inside already: a class further up wraps it as well.
         return super if @evented_example || (settings = self.class.evented_settings).nil?
 
+        Minitest.disregard_idle_threads
         begin
           @evented_example = Testing.example("#{self.class}##{name}", location: evented_location, settings: settings,
                                                                       suite_seed: ::Minitest.seed)
@@ -72,9 +73,9 @@ module Evented
         rescue *::Minitest::Test::PASSTHROUGH_EXCEPTIONS, ::Minitest::Skip
           raise
         rescue Exception => e # rubocop:disable Lint/RescueException
-          first, *others = example.explain(e).map { |error| evented_assertion(error) }
+          *others, last = example.explain(e).map { |error| evented_assertion(error) }
           others.each { |error| super { raise error, cause: error.cause } }
-          raise first, cause: first.cause
+          raise last, cause: last.cause
         end
       end
 
@@ -102,6 +103,17 @@ module Evented
       end
     end
     private_constant :Run
+
+    # Those of Minitest's own that wait for parallel tests can't wake anybody: without this no deadlock would be found.
+    #
+    # @private
+    def self.disregard_idle_threads
+      return if @disregarded.equal?(::Minitest.parallel_executor)
+
+      @disregarded = ::Minitest.parallel_executor
+      threads = @disregarded.instance_variable_get(:@pool)
+      threads.each { |thread| Testing.disregard(thread) } if threads.is_a?(Array)
+    end
 
     ::Minitest::Test.extend(ClassMethods)
     ::Minitest::Test.prepend(Run)

@@ -29,6 +29,13 @@ module Evented
         Example.new(name, location, settings, suite_seed: suite_seed)
       end
 
+      # Has a thread not count as one that could still wake somebody, as Ruby's Timeout marks its own.
+      #
+      # @private
+      def disregard(thread)
+        thread.thread_variable_set(:"\x00__detached_thread__", true)
+      end
+
       # Runs the block, and what it starts, in a reactor whose clock stands still, and jumps to the next deadline
       # whenever nothing else can run: `sleep 3600` takes no time. `Process.clock_gettime` and `Time.now`
       # are not affected; {Evented.clock} is.

@@ -42,10 +42,8 @@ module Evented
       end
       private_constant :Messenger
 
-      # @return [Array<Exception>] what went wrong and was not raised in the block; see {#take_failures}
-      attr_reader :failures
-      # @return [Integer, nil] the seed of its order of fibers
-      attr_reader :seed
+      # @return [Boolean] whether it has failed anyway. What it leaves over then is ended, and not spoken of.
+      attr_writer :failed
 
       # @param name [String] for the tree of tasks, and to derive a seed from
       # @param location [String, nil] file and line
@@ -57,7 +55,7 @@ module Evented
         @settings = settings
         @seed = choose_seed(suite_seed)
         @failures = []
-        @ended = @checked = @abandon = @told = false
+        @ended = @checked = @abandon = @told = @failed = false
       end
 
       # Runs the block in a reactor of its own, or in the one that runs on this thread already.
@@ -97,24 +95,23 @@ module Evented
         @checked = true
         hear_all
         patiently(GRACE) { !@leaks.pending? }
-        clean = end_tasks
-        clean = false if leak(@leaks.report_on_fibers)
-        clean = false if @leaks.fibers.any?
-        return @abandon = true unless clean
+        quiet = @failed || @failures.any?
+        leak(@leaks.report_on_tasks) unless quiet
+        end_tasks
+        leak(@leaks.report_on_fibers) unless quiet
+        return @abandon = true if @leaks.tasks.any? || @leaks.fibers.any?
 
-        # A server's thread may be just about to close its side.
-        report = nil
-        patiently(GRACE) { (report = @leaks.report_on_descriptors).nil? }
-        leak(report)
+        check_descriptors unless quiet
       end
 
-      # @return [Array<Exception>] {#failures}, which are forgotten
+      # @return [Array<Exception>] what went wrong and was not raised in the block; they are forgotten
       def take_failures = @failures.slice!(0..)
 
       # The exception, or those it consists of, each saying by which seed it can be had again.
       #
       # @return [Array<Exception>]
       def explain(exception)
+        @failed = true
         return exception.errors.flat_map { |error| explain(error) } if exception.is_a?(MultipleErrors)
         return [exception] if note.nil? || exception.message.include?(note)
 
@@ -149,6 +146,7 @@ module Evented
         return unless @scheduler.__interrupt(@fiber, error) || @scheduler.__raise_inside(@fiber, error)
 
         @overdue = nil
+        @failed = true
         TimeLimit.extend_to(self, [@settings.timeout, TEARDOWN].min)
       end
 
@@ -212,22 +210,22 @@ module Evented
         end
       end
 
-      # @return [Boolean] whether all have ended
       def end_tasks
-        leak(@leaks.report_on_tasks)
         @leaks.tasks.each { |task| task.cancel("the example has ended") }
         patiently(CLEAN_UP) { @leaks.tasks.empty? }
         hear_all
-        return true if @leaks.tasks.empty?
+        leak("tasks that ignored being cancelled:\n#{Dump.new(@leaks.tasks)}") if @leaks.tasks.any?
+      end
 
-        leak("these ignored that they were cancelled:\n#{Dump.new(@leaks.tasks)}")
-        false
+      def check_descriptors
+        report = nil
+        # A server's thread may be just about to close its side.
+        patiently(GRACE) { (report = @leaks.report_on_descriptors).nil? }
+        leak(report)
       end
 
       def leak(text)
-        return unless text
-
-        blame(Leak.new(text))
+        blame(Leak.new(text.chomp)) if text
       end
 
       def blame(error)

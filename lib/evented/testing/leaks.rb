@@ -58,8 +58,8 @@ module Evented
         leaked = tasks.reject { |task| task.transient? || @settings.allow?(task, task.inspect) }
         return if leaked.empty?
 
-        "#{count(leaked, "task")} still there at the end: wait for them, cancel them, or start them with " \
-          "transient: true\n#{Dump.new(leaked)}"
+        "#{count(leaked, "task")} left over, to be waited for, cancelled, or started with transient: true\n" \
+          "#{Dump.new(leaked)}"
       end
 
       # @return [String, nil]
@@ -70,7 +70,7 @@ module Evented
         leaked.reject! { |fiber, description| @settings.allow?(fiber, description) }
         return if leaked.empty?
 
-        "#{count(leaked, "fiber")} of Fiber.schedule still there at the end: let them end\n#{lines(leaked)}"
+        "#{count(leaked, "fiber")} of Fiber.schedule left over, to be told to end\n#{lines(leaked)}"
       end
 
       # @return [String, nil]
@@ -81,7 +81,7 @@ module Evented
         leaked.reject! { |io, description| @settings.allow?(io, description) }
         return if leaked.empty?
 
-        "#{count(leaked, "descriptor")} still open at the end: close them or, if they are meant to stay, " \
+        "#{count(leaked, "descriptor")} left over, to be closed or, if meant to stay open, to be allowed: " \
           "Evented::Testing.configure(allow: [/part of the line/])\n#{lines(leaked)}"
       end
 

@@ -1,0 +1,108 @@
+# frozen_string_literal: true
+
+require "evented"
+require "rspec/core"
+
+module Evented
+  # `require "evented/rspec"` runs the examples and groups that have the metadata `:evented`, hooks included, in a reactor
+  # with a time limit, and has them fail if they leave tasks, fibers or descriptors behind.
+  #
+  # @example
+  #   RSpec.describe Downloads, :evented do
+  #     it "takes both", evented: { timeout: 5 } do
+  #       Evented { expect(Net::HTTP.get_response(uri).code).to eq "200" }
+  #     end
+  #   end
+  # @example All examples, but for those with `evented: false`
+  #   RSpec.configure { |config| config.evented = true }
+  module RSpec
+    # Values of `let` and `subject` for several fibers. RSpec's own lock covers all names of an example at once, so a
+    # `let` whose block waits for a task that asks for another one would wait for ever; and who is cancelled while
+    # waiting for it ends in a ThreadError.
+    #
+    # @private
+    class Memory
+      # @private
+      def initialize
+        @values = {}
+        @locks = {}
+        @lock = Thread::Mutex.new
+      end
+
+      # @return [Object] the block's value, which is asked for once a name
+      # @suspends while another fiber is in the block for the same name
+      # @threadsafe yes
+      def fetch_or_store(name, &)
+        @values.fetch(name) do
+          lock = @lock.synchronize { @locks[name] ||= Thread::Mutex.new }
+          # `super()` in an overriding `let` comes back to the name.
+          lock.owned? ? store(name, &) : lock.synchronize { @values.fetch(name) { store(name, &) } }
+        end
+      end
+
+      private
+
+      def store(name) = @values[name] = yield
+    end
+
+    # What RSpec calls to get a new memory for an example.
+    #
+    # @private
+    module Remembering
+      private
+
+      def __init_memoized
+        super
+        # Who has switched RSpec's lock off wants none.
+        @__memoized = Memory.new if ::RSpec.configuration.threadsafe?
+      end
+    end
+    private_constant :Memory, :Remembering
+
+    class << self
+      # @private
+      def run(procsy)
+        settings = settings_for(procsy) or return procsy.run
+        example = Testing.example(procsy.full_description, location: procsy.location, settings: settings,
+                                                           suite_seed: ::RSpec.configuration.seed)
+        example.run do
+          procsy.run
+          example.failed = procsy.example.exception
+          example.check
+        end
+        failures = failures_of(example)
+        note(procsy, example) if failures.any? || procsy.example.exception
+        raise failures.size > 1 ? ::RSpec::Core::MultipleExceptionError.new(*failures) : failures.first if failures.any?
+      end
+
+      private
+
+      def settings_for(example)
+        everywhere = ::RSpec.configuration.evented
+        inherited = Testing.settings.changed_by(everywhere)
+        here = example.metadata.fetch(:evented, everywhere ? true : false)
+        here == false ? nil : (inherited || Testing.settings).changed_by(here)
+      end
+
+      # Being skipped is none, wherever it was said.
+      def failures_of(example)
+        example.take_failures.flat_map { |error| error.is_a?(MultipleErrors) ? error.errors : error }
+               .grep_v(::RSpec::Core::Pending::SkipDeclaredInExample)
+      end
+
+      # How RSpec is told to print a line with a failure.
+      def note(procsy, example)
+        return unless example.note
+
+        lines = procsy.metadata[:extra_failure_lines]
+        procsy.metadata[:extra_failure_lines] = [*lines, example.note]
+      end
+    end
+
+    ::RSpec.configure do |config|
+      config.add_setting :evented, default: false
+      config.around { |example| Evented::RSpec.run(example) }
+    end
+    ::RSpec::Core::ExampleGroup.prepend(Remembering)
+  end
+end
