@@ -112,10 +112,16 @@ module Evented
       # @return [Array<Exception>]
       def explain(exception)
         @failed = true
-        return exception.errors.flat_map { |error| explain(error) } if exception.is_a?(MultipleErrors)
-        return [exception] if note.nil? || exception.message.include?(note)
+        return parts(exception) unless note
 
-        [exception.exception("#{exception.message}\n#{note}")]
+        parts(exception).map do |error|
+          error.message.include?(note) ? error : error.exception("#{error.message}\n#{note}")
+        end
+      end
+
+      # @return [Array<Exception>]
+      def parts(exception)
+        exception.is_a?(MultipleErrors) ? exception.errors.flat_map { |error| parts(error) } : [exception]
       end
 
       # @return [String, nil]
