@@ -64,7 +64,8 @@ module Evented
       wait = task[:waits_for]
       head = [task[:name]&.inspect, task[:status], task[:annotation] && "(#{task[:annotation]})",
               wait && [wait[:what], wait[:object], wait[:descriptor]&.then { |fd| "fd=#{fd}" }, "#{wait[:seconds]} s"],
-              task[:started_at] && "started at #{task[:started_at]}", task[:stands_at] && "stands at #{task[:stands_at]}"]
+              task[:started_at]&.then { |place| "started at #{place}" },
+              task[:stands_at]&.then { |place| "stands at #{place}" }]
       lines = "#{indent}#{head.flatten.compact.join(" ")}\n"
       lines + task[:children].map { |child| draw(child, "#{indent}  ") }.join
     end

@@ -5,8 +5,8 @@ require "minitest"
 require "minitest/test"
 
 module Evented
-  # `require "evented/minitest"` runs each test of Minitest, setup and teardown included, in a reactor with a time limit,
-  # and has it fail if it leaves tasks, fibers or descriptors behind.
+  # `require "evented/minitest"` runs each test of Minitest, setup and teardown included, in a reactor with a time
+  # limit, and has it fail if it leaves tasks, fibers or descriptors behind.
   #
   # @example
   #   class DownloadTest < Minitest::Test
@@ -17,26 +17,10 @@ module Evented
   #     end
   #   end
   module Minitest
-    # What test classes can do.
-    module ClassMethods
-      # Sets how the tests of this class, and of those that inherit from it, are run.
-      #
-      # @param settings [Boolean, Hash] see {Evented::Testing::Settings}; false: without a reactor
-      # @return [void]
-      # @raise [ArgumentError] if they make no sense
-      def evented(settings = true) # rubocop:disable Style/OptionalBooleanParameter
-        evented_settings&.changed_by(settings)
-        @evented = settings
-      end
-
-      # @private
-      def evented_settings
-        inherited = superclass.respond_to?(:evented_settings) ? superclass.evented_settings : Testing.settings
-        return inherited unless defined?(@evented)
-
-        (inherited || Testing.settings).changed_by(@evented)
-      end
-
+    # Has every class of tests run them in here.
+    #
+    # @private
+    module Inheritance
       # @private
       def inherited(subclass)
         super
@@ -102,7 +86,7 @@ module Evented
         nil
       end
     end
-    private_constant :Run
+    private_constant :Inheritance, :Run
 
     # Those of Minitest's own that wait for parallel tests can't wake anybody: without this no deadlock would be found.
     #
@@ -115,7 +99,7 @@ module Evented
       threads.each { |thread| Testing.disregard(thread) } if threads.is_a?(Array)
     end
 
-    ::Minitest::Test.extend(ClassMethods)
-    ::Minitest::Test.prepend(Run)
+    ::Minitest::Test.extend(Testing::ClassSettings, Inheritance)
+    ::Minitest::Test.send(:prepend, Run)
   end
 end

@@ -4,8 +4,8 @@ require "evented"
 require "rspec/core"
 
 module Evented
-  # `require "evented/rspec"` runs the examples and groups that have the metadata `:evented`, hooks included, in a reactor
-  # with a time limit, and has them fail if they leave tasks, fibers or descriptors behind.
+  # `require "evented/rspec"` runs the examples and groups that have the metadata `:evented`, hooks included, in a
+  # reactor with a time limit, and has them fail if they leave tasks, fibers or descriptors behind.
   #
   # @example
   #   RSpec.describe Downloads, :evented do
@@ -106,6 +106,6 @@ module Evented
       config.add_setting :evented, default: false
       config.around { |example| Evented::RSpec.run(example) }
     end
-    ::RSpec::Core::ExampleGroup.prepend(Remembering)
+    ::RSpec::Core::ExampleGroup.send(:prepend, Remembering)
   end
 end

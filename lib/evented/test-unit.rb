@@ -16,33 +16,12 @@ module Evented
   #     end
   #   end
   module TestUnit
-    # What test classes can do.
-    module ClassMethods
-      # Sets how the tests of this class, and of those that inherit from it, are run.
-      #
-      # @param settings [Boolean, Hash] see {Evented::Testing::Settings}; false: without a reactor
-      # @return [void]
-      # @raise [ArgumentError] if they make no sense
-      def evented(settings = true) # rubocop:disable Style/OptionalBooleanParameter
-        Testing.settings.changed_by(settings)
-        @evented = settings
-      end
-
-      # @private
-      def evented_settings
-        inherited = superclass.respond_to?(:evented_settings) ? superclass.evented_settings : Testing.settings
-        return inherited unless defined?(@evented)
-
-        (inherited || Testing.settings).changed_by(@evented)
-      end
-    end
-
     # A test's run, in a reactor.
     #
     # @private
     module Run
       # @private
-      def run(context, &progress)
+      def run(context, &)
         settings = self.class.evented_settings or return super
         @evented_example = Testing.example(name, location: evented_location, settings: settings)
         begin
@@ -83,7 +62,8 @@ module Evented
 
       def evented_failure?(exception)
         case exception
-        when ::Test::Unit::PendedError, ::Test::Unit::OmittedError, SystemExit, SignalException, NoMemoryError then false
+        when ::Test::Unit::PendedError, ::Test::Unit::OmittedError then false
+        when SystemExit, SignalException, NoMemoryError then false
         else true
         end
       end
@@ -97,7 +77,7 @@ module Evented
     end
     private_constant :Run
 
-    ::Test::Unit::TestCase.extend(ClassMethods)
-    ::Test::Unit::TestCase.prepend(Run)
+    ::Test::Unit::TestCase.extend(Testing::ClassSettings)
+    ::Test::Unit::TestCase.send(:prepend, Run)
   end
 end

@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require_relative "testing/class_settings"
 require_relative "testing/example"
 require_relative "testing/settings"
 

@@ -35,10 +35,19 @@ module Evented
       private_constant :Abandoned
 
       # Told by the reactor, on its thread, that the time is up.
-      Messenger = Struct.new(:example) do
+      #
+      # @private
+      class Messenger
+        # @private
+        def initialize(example)
+          @example = example
+        end
+
+        # @private
         def alive? = true
 
-        def raise(_) = example.expire
+        # @private
+        def raise(_) = @example.expire
       end
       private_constant :Messenger
 
@@ -162,8 +171,10 @@ module Evented
         fixed = ENV.fetch("EVENTED_SEED", "")
         return Integer(fixed) unless fixed.empty?
 
+        return unless @settings.shuffle
+
         # The name's share is the same in every process, which String#hash is not.
-        @name.each_byte.reduce(suite_seed || Random.seed) { |sum, byte| ((sum * 31) + byte) % (2**31) } if @settings.shuffle
+        @name.each_byte.reduce(suite_seed || Random.seed) { |sum, byte| ((sum * 31) + byte) % (2**31) }
       end
 
       # The example may have chosen one itself.
@@ -244,8 +255,8 @@ module Evented
       # Nothing ends Ruby code that never waits.
       def complain
         @told = true
-        warn "\n#{@name} has not ended after #{@settings.timeout} s, and can't be ended because it computes, or blocks " \
-             "its thread. It stands at:", *@thread.backtrace&.map { |line| "    #{line}" }
+        warn "\n#{@name} has not ended after #{@settings.timeout} s, and can't be ended because it computes, or " \
+             "blocks its thread. It stands at:", *@thread.backtrace&.map { |line| "    #{line}" }
       end
 
       def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

@@ -20,7 +20,8 @@ module Evented
       def initialize(timeout: 60, leaks: true, allow: [], shuffle: false)
         leaks = leaks == true ? Settings::LEAKS : Array(leaks || [])
         unless timeout.nil? || (timeout.is_a?(Numeric) && timeout.positive?)
-          raise ArgumentError, "the timeout of an example is a positive number of seconds, or nil: not #{timeout.inspect}"
+          raise ArgumentError, "the timeout of an example is a positive number of seconds or nil, not " \
+                               "#{timeout.inspect}"
         end
         if (unknown = leaks - Settings::LEAKS).any?
           raise ArgumentError, "unknown leaks #{unknown.inspect}: #{Settings::LEAKS.inspect}, true and false are known"
