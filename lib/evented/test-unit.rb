@@ -20,6 +20,10 @@ module Evented
     #
     # @private
     module Run
+      NO_FAILURES = [::Test::Unit::PendedError, ::Test::Unit::OmittedError, SystemExit, SignalException,
+                     NoMemoryError].freeze
+      private_constant :NO_FAILURES
+
       # @private
       def run(context, &)
         settings = self.class.evented_settings or return super
@@ -48,7 +52,7 @@ module Evented
       end
 
       def handle_exception(exception)
-        return super unless @evented_example && evented_failure?(exception)
+        return super if @evented_example.nil? || NO_FAILURES.any? { |kind| exception.is_a?(kind) }
 
         @evented_example.explain(exception).map do |error|
           next super(error) unless error.is_a?(Testing::Leak)
@@ -58,14 +62,6 @@ module Evented
           add_failure(error.message, error.backtrace)
           true
         end.all?
-      end
-
-      def evented_failure?(exception)
-        case exception
-        when ::Test::Unit::PendedError, ::Test::Unit::OmittedError then false
-        when SystemExit, SignalException, NoMemoryError then false
-        else true
-        end
       end
 
       def evented_location
