@@ -103,8 +103,9 @@ module Evented
 
         @checked = true
         hear_all
-        patiently(GRACE) { !@leaks.pending? }
-        quiet = @failed || @failures.any?
+        patiently(GRACE) { quiet? || !@leaks.pending? }
+        # Who was interrupted by a failure could not wait for what it had started.
+        quiet = quiet?
         leak(@leaks.report_on_tasks) unless quiet
         end_tasks
         leak(@leaks.report_on_fibers) unless quiet
@@ -162,7 +163,7 @@ module Evented
 
         @overdue = nil
         @failed = true
-        TimeLimit.extend_to(self, [@settings.timeout, TEARDOWN].min)
+        TimeLimit.extend_to(self, TEARDOWN)
       end
 
       private
@@ -226,6 +227,8 @@ module Evented
           pause = 0.001
         end
       end
+
+      def quiet? = @failed || @failures.any?
 
       def end_tasks
         @leaks.tasks.each { |task| task.cancel("the example has ended") }
