@@ -66,7 +66,7 @@ class TestUnitTest < Minitest::Test
     ABOUT.each { |test, expected| assert_match expected, run.about(test, /^===+$/) }
     refute_match(/^\w+: (?:test_passes|test_virtual_time|test_without)\(/, run.output)
     assert_match(/^14 tests, \d+ assertions, 8 failures, 3 errors, 1 pendings, 1 omissions/, run.output)
-    assert_equal 1, run.output.scan("torn down").size
+    assert_equal 1, run.output.scan(/^torn down/).size
     assert_empty run.output.lines.grep(%r{lib/evented.*warning})
   end
 
