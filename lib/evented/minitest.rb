@@ -54,7 +54,10 @@ module Evented
 
         super do
           yield
-        rescue *::Minitest::Test::PASSTHROUGH_EXCEPTIONS, ::Minitest::Skip
+        rescue *::Minitest::Test::PASSTHROUGH_EXCEPTIONS
+          raise
+        rescue ::Minitest::Skip
+          example.failed = true
           raise
         rescue Exception => e # rubocop:disable Lint/RescueException
           *others, last = example.explain(e).map { |error| evented_assertion(error) }

@@ -67,7 +67,7 @@ module Evented
                                                            suite_seed: ::RSpec.configuration.seed)
         example.run do
           procsy.run
-          example.failed = procsy.example.exception
+          example.failed = procsy.example.exception || procsy.example.pending?
           example.check
         end
         note(procsy, example)

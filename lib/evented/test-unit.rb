@@ -52,7 +52,8 @@ module Evented
       end
 
       def handle_exception(exception)
-        return super if @evented_example.nil? || NO_FAILURES.any? { |kind| exception.is_a?(kind) }
+        return super unless @evented_example
+        return (@evented_example.failed = true) && super if NO_FAILURES.any? { |kind| exception.is_a?(kind) }
 
         @evented_example.explain(exception).map do |error|
           next super(error) unless error.is_a?(Testing::Leak)

@@ -28,7 +28,7 @@ class MinitestTest < Minitest::Test
       def test_child_that_takes_a_moment = Evented { sleep(0.01) && flunk("seen all the same") }
       def test_two_children = Evented { assert_equal 1, 2 } && Evented { raise KeyError, "boo" }
       def test_grandchildren = Evented { Evented { flunk "one" } && Evented { flunk "two" } }.wait
-      def test_child_skips = Evented { skip "not now" } && sleep(60)
+      def test_child_skips = Evented { sleep } && Evented { skip "not now" } && sleep(60)
       def test_leaks_a_task = Evented(name: "left") { sleep }
       def test_leaks_a_fiber = Fiber.schedule { sleep }
       def test_leaks_a_descriptor = @file = File.open(__FILE__)
@@ -131,6 +131,21 @@ class MinitestTest < Minitest::Test
       (order, seed) = orders.first
       again = run_minitest(version, ORDER, env: { "ARGV" => "--seed 9" }.merge([seed.split("=")].to_h)).output
       assert_equal [order, seed], [again[/order: .*/], again[/EVENTED_SEED=\d+/]]
+    end
+
+    define_method("test_a_seed_that_an_example_chose_with_minitest_#{version}") do
+      run = run_minitest(version, <<~RUBY)
+        class SeedTest < Minitest::Test
+          i_suck_and_my_tests_are_order_dependent!
+          def test_1 = Evented::Testing.seed(5) && flunk("chosen")
+          def test_2 = Evented::Testing.seed(6) && Evented(name: "left") { sleep }
+          def test_3 = flunk("none")
+        end
+      RUBY
+
+      assert_match(/EVENTED_SEED=5/, run.about("test_1", /^ +\d+\) /))
+      assert_match(/"left".*EVENTED_SEED=6/m, run.about("test_2", /^ +\d+\) /))
+      refute_match(/EVENTED_SEED/, run.about("test_3", /^ +\d+\) /))
     end
 
     define_method("test_what_ends_the_run_with_minitest_#{version}") do

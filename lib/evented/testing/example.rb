@@ -51,7 +51,7 @@ module Evented
       end
       private_constant :Messenger
 
-      # @return [Boolean] whether it has failed anyway. What it leaves over then is ended, and not spoken of.
+      # @return [Boolean] whether it has failed anyway, or broken off: what it leaves over is ended, and not spoken of
       attr_writer :failed
 
       # @param name [String] for the tree of tasks, and to derive a seed from
@@ -178,7 +178,6 @@ module Evented
         @name.each_byte.reduce(suite_seed || Random.seed) { |sum, byte| ((sum * 31) + byte) % (2**31) }
       end
 
-      # The example may have chosen one itself.
       def active_seed = Scheduler.seed || @seed
 
       def in_reactor(&)
@@ -198,6 +197,8 @@ module Evented
         value
       ensure
         @fiber = nil
+        # The example may have chosen one itself.
+        @seed = active_seed
         @scheduler.__seed = Scheduler.seed if @seed
         # Somebody else's reactor goes on, whatever is left in it.
         raise Abandoned if @abandon && task.equal?(@scheduler.root) && task.name.equal?(@name)

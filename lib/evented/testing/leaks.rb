@@ -105,11 +105,13 @@ module Evented
       def descriptors
         return {} unless DIRECTORY
 
-        Dir.children(DIRECTORY).to_h do |number|
+        Dir.children(DIRECTORY).filter_map do |number|
           [number.to_i, File.readlink("#{DIRECTORY}/#{number}")]
-        rescue SystemCallError # no link, or that of the directory itself
+        rescue Errno::ENOENT # that of the directory itself, or closed meanwhile
+          nil
+        rescue SystemCallError # no link
           [number.to_i, nil]
-        end
+        end.to_h
       end
 
       # Those that a Ruby object owns. Others are the reactor's, Ruby's or some library's own business.
