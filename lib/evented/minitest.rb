@@ -102,7 +102,7 @@ module Evented
       threads.each { |thread| Testing.disregard(thread) } if threads.is_a?(Array)
     end
 
-    ::Minitest::Test.extend(Testing::ClassSettings, Inheritance)
+    ::Minitest::Test.send(:extend, Testing::ClassSettings, Inheritance)
     ::Minitest::Test.send(:prepend, Run)
   end
 end

@@ -74,7 +74,7 @@ module Evented
     end
     private_constant :Run
 
-    ::Test::Unit::TestCase.extend(Testing::ClassSettings)
+    ::Test::Unit::TestCase.send(:extend, Testing::ClassSettings)
     ::Test::Unit::TestCase.send(:prepend, Run)
   end
 end
