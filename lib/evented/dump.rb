@@ -40,7 +40,8 @@ module Evented
       {
         name: task.name, status: task.status, annotation: task.annotation,
         waits_for: what && { what: what, object: name_of(object), descriptor: descriptor, seconds: seconds.round(3) },
-        started_at: task.source_location&.join(":"), stands_at: line(task),
+        started_at: task.source_location&.join(":")&.then { |place| place unless place.start_with?(LIB) },
+        stands_at: line(task),
         children: task.children.map { |child| describe(child, waits) }
       }.compact
     end
@@ -63,7 +64,8 @@ module Evented
       wait = task[:waits_for]
       head = [task[:name]&.inspect, task[:status], task[:annotation] && "(#{task[:annotation]})",
               wait && [wait[:what], wait[:object], wait[:descriptor]&.then { |fd| "fd=#{fd}" }, "#{wait[:seconds]} s"],
-              "started at #{task[:started_at]}", task[:stands_at] && "stands at #{task[:stands_at]}"]
+              task[:started_at]&.then { |place| "started at #{place}" },
+              task[:stands_at]&.then { |place| "stands at #{place}" }]
       lines = "#{indent}#{head.flatten.compact.join(" ")}\n"
       lines + task[:children].map { |child| draw(child, "#{indent}  ") }.join
     end

@@ -1,9 +1,42 @@
 # frozen_string_literal: true
 
+require_relative "testing/class_settings"
+require_relative "testing/example"
+require_relative "testing/settings"
+
 module Evented
-  # For tests: time that does not have to be waited for, and an order of fibers that can be had again.
+  # For tests: time that does not have to be waited for, and an order of fibers that can be had again; and how
+  # `evented/minitest`, `evented/rspec` and `evented/test-unit` run examples.
   module Testing
+    @settings = Settings.new
+
     class << self
+      # @return [Evented::Testing::Settings] how examples are run that say nothing else
+      attr_reader :settings
+
+      # Sets how examples are run; what is not given stays as it is.
+      #
+      # @param settings [Hash] see {Settings}: `timeout:`, `leaks:`, `allow:`, `shuffle:`
+      # @return [Evented::Testing::Settings]
+      # @raise [ArgumentError] if one of them is unknown or makes no sense
+      def configure(**settings)
+        @settings = @settings.with(**settings)
+      end
+
+      # An example of a test suite, for whoever makes a test framework run in a reactor.
+      #
+      # @private
+      def example(name, location:, settings:, suite_seed: nil)
+        Example.new(name, location, settings, suite_seed: suite_seed)
+      end
+
+      # Has a thread not count as one that could still wake somebody, as Ruby's Timeout marks its own.
+      #
+      # @private
+      def disregard(thread)
+        thread.thread_variable_set(:"\x00__detached_thread__", true)
+      end
+
       # Runs the block, and what it starts, in a reactor whose clock stands still, and jumps to the next deadline
       # whenever nothing else can run: `sleep 3600` takes no time. `Process.clock_gettime` and `Time.now`
       # are not affected; {Evented.clock} is.
