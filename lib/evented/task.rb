@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-require_relative "task/life"
 require_relative "task/cancellation"
+require_relative "task/life"
 require_relative "task/waiting"
 require_relative "task/worker"
 
@@ -33,10 +33,9 @@ module Evented
       #
       # @return [Evented::Task, nil]
       def current?
-        task = Fiber[:__evented_task] or return
+        task = Fiber[:__evented_task]
         # A thread inherits it too, and a fiber that was started with Fiber.schedule may outlive it.
-        return unless Fiber.scheduler.equal?(task.scheduler)
-
+        task = nil unless task && Fiber.scheduler.equal?(task.scheduler)
         task = task.parent until task.nil? || task.alive?
         task
       end

@@ -8,6 +8,11 @@ require "timeout"
 
 # The collector runs as often as it can, over every kind of wait; and it moves what it may move.
 class GCTest < Minitest::Test
+  def self.cancelled_task(&start)
+    task = nil
+    [-> { Evented.run { (task = start.call).ended && task.result.reason } }, -> { task.cancel("ok") }]
+  end
+
   # What a fiber waits for, and what ends the wait. Each gives "ok" in the end.
   WAITS = {
     sleep: -> { [-> { sleep(0.001) && "ok" }, -> {}] },
@@ -41,6 +46,11 @@ class GCTest < Minitest::Test
     timeout: -> { [-> { Timeout.timeout(0.001) { sleep } }, -> {}] },
     resolve: -> { [-> { Addrinfo.tcp("localhost", 80) && "ok" }, -> {}] },
     offload: -> { [-> { Fiber.scheduler.blocking_operation_wait(-> { "work" }) || "ok" }, -> {}] },
+    task: -> { Evented.run { Evented { sleep 0.001 } }.then { |task| [-> { task.wait && "ok" }, -> {}] } },
+    worker: -> { [-> { Evented.run { Array.new(3) { Evented { sleep 0 } }.each(&:wait) } && "ok" }, -> {}] },
+    cancelled: -> { cancelled_task { Evented { sleep } } },
+    shielded: -> { cancelled_task { Evented { Evented.shield(timeout: 0.001) { sleep } } } },
+    virtual_time: -> { [-> { Evented::Testing.virtual_time { sleep(60) && Evented.dump && "ok" } }, -> {}] },
     raised: lambda do
       fiber = Fiber.schedule do
         Queue.new.pop

@@ -24,6 +24,8 @@ use crate::{
 struct Frame {
     scheduler: *const Scheduler,
     token: Token,
+    /// The fiber.
+    me: VALUE,
     /// The park of this fiber that was just being handed control when a trap ran on it.
     outer: Option<Token>,
     /// A new fiber to hand over to first.
@@ -126,6 +128,7 @@ fn enter(scheduler: &Scheduler, token: Token, start: Option<VALUE>) -> Outcome {
     let mut frame = Frame {
         scheduler,
         token,
+        me,
         outer,
         start,
         starting: start.is_some(),
@@ -154,8 +157,7 @@ unsafe extern "C" fn suspend(frame: VALUE) -> VALUE {
     let frame = unsafe { &mut *(frame as *mut Frame) };
     // SAFETY: the caller of `park` holds it.
     let scheduler = unsafe { &*frame.scheduler };
-    // SAFETY: with the GVL.
-    let me = unsafe { rb_fiber_current() };
+    let me = frame.me;
     // It may have got here behind our back, from a fiber that it was resumed by or has yielded to.
     scheduler.running.set(me);
     let exception = crate::timeout::overdue(scheduler, me).or_else(|| {

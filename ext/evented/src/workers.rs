@@ -94,6 +94,8 @@ unsafe extern "C" fn employ(this: VALUE, task: VALUE) -> VALUE {
     let Some(fiber) = scheduler.workers.resting(Vec::pop) else {
         return Qfalse as VALUE;
     };
+    // What came too late for the task before is not for this one.
+    scheduler.tables(|tables| tables.forget(fiber as usize));
     scheduler.workers.employed.set(Some((fiber, task)));
     hooks::run_until_it_waits(scheduler, fiber);
     Qtrue as VALUE

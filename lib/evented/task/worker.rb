@@ -20,7 +20,7 @@ module Evented
           task.perform
           while (task = next_task(scheduler))
             inherited = task.take_storage
-            inherited.each { |key, value| Fiber[key] = value } if inherited.size > 1
+            inherited.each { |key, value| Fiber[key] = value } if inherited && inherited.size > 1
             task.perform
           end
         end
