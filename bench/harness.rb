@@ -7,7 +7,7 @@
 #   suite.rb      its cases × subjects × rounds, interleaved (A B C A B C …), each sample in a process of its own
 #   subjects.rb   who competes: the floor, evented on each driver, threads, Async
 #   worker.rb     that process: warms up, measures once, prints the sample
-#   case.rb       what a file of bench/micro declares
+#   case.rb       what a file of bench/micro or bench/tasks declares
 #   figures.rb    medians and spreads from samples
 #   results.rb    all of it, to print and to keep under bench/results
 #   table.rb      one case's figures for the eye

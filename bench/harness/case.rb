@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Bench
-  # One thing that is measured, as a file of bench/micro declares it:
+  # One thing that is measured, as a file of bench/micro or bench/tasks declares it:
   #
   #     Bench.define do
   #       measures "what one operation is"
@@ -11,7 +11,10 @@ module Bench
   #       scheduler { |count| … }
   #     end
   #
-  # Each block does `count` operations. That of `scheduler` runs as a fiber of whichever scheduler is measured.
+  # Each block does `count` operations. That of `scheduler` runs as a fiber of whichever scheduler is measured; in a
+  # suite about tasks there are `tasks`, which runs inside Evented.run, and `async`, inside Sync, instead.
+  #
+  # A case that `measures_memory` makes `count` of something and then calls the block it is given, while all are there.
   class Case
     # [String] the file's name
     attr_reader :name
@@ -46,8 +49,15 @@ module Bench
       @bodies[:floor] = body
     end
 
+    def measures_memory = @unit = "bytes"
+
+    # What its figures are: nanoseconds an operation, or bytes each.
+    def unit = @unit || "ns"
+
     def threads(&body) = @bodies[:threads] = body
     def scheduler(&body) = @bodies[:scheduler] = body
+    def tasks(&body) = @bodies[:tasks] = body
+    def async(&body) = @bodies[:async] = body
   end
 
   class << self

@@ -33,7 +33,9 @@ module Bench
       cases = @entries.to_h do |entry|
         [entry.case.name, {
           measures: entry.case.measures, floor: entry.case.floor_title, left_out: entry.notes,
-          nanoseconds_an_operation: entry.figures.transform_values(&:to_h), samples: entry.samples
+          (entry.case.unit == "ns" ? :nanoseconds_an_operation : :bytes_each) =>
+            entry.figures.transform_values(&:to_h),
+          samples: entry.samples
         }]
       end
       { suite: @suite, **@machine, **software, cases: cases }

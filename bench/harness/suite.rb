@@ -33,14 +33,14 @@ module Bench
     # meanwhile meets all of them alike.
     def run(rounds:, smoke: false)
       results = Results.new(@name)
-      bar = ProgressBar.create(total: @files.size * rounds * SUBJECTS.size, format: "%t %B %p%%", output: $stderr,
-                               length: IO.console_size.last.clamp(60, 120), throttle_rate: 0.1)
-      @files.each do |file|
-        kase = Case.load(file)
-        samples = SUBJECTS.to_h { |subject| [subject.name, []] }
+      cases = @files.to_h { |file| [file, Case.load(file)] }
+      bar = ProgressBar.create(total: cases.values.sum { |kase| subjects(kase).size } * rounds, format: "%t %B %p%%",
+                               output: $stderr, length: IO.console_size.last.clamp(60, 120), throttle_rate: 0.1)
+      cases.each do |file, kase|
+        samples = subjects(kase).to_h { |subject| [subject.name, []] }
         notes = {}
         rounds.times do
-          SUBJECTS.each do |subject|
+          subjects(kase).each do |subject|
             bar.title = "#{kase.name}: #{subject.name}".ljust(32)
             bar.increment
             next if notes[subject.name]
@@ -61,8 +61,11 @@ module Bench
 
     private
 
+    def subjects(kase) = SUBJECTS.select { |subject| kase.bodies.key?(subject.kind) }
+
     def sample(file, subject, count)
-      command = [RbConfig.ruby, "-I#{ROOT}/lib", "#{__dir__}/worker.rb", file, subject.name, count.to_s]
+      command = [RbConfig.ruby, "-I#{ROOT}/lib", "#{__dir__}/worker.rb", file, subject.name,
+                 count.to_s]
       errors, errors_writer = IO.pipe
       process = IO.popen(subject.env, command, err: errors_writer)
       errors_writer.close

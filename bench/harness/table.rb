@@ -3,7 +3,10 @@
 module Bench
   # One case: a line a subject.
   class Table
-    HEADINGS = ["", "ns an operation", "lowest … highest", "CPU ns (user + system)", "× floor", "× Async"].freeze
+    HEADINGS = {
+      "ns" => ["", "ns an operation", "lowest … highest", "CPU ns (user + system)", "× floor", "× Async"],
+      "bytes" => ["", "bytes each", "lowest … highest", "× floor", "× Async"]
+    }.freeze
 
     def initialize(entry)
       @entry = entry
@@ -19,7 +22,7 @@ module Bench
 
     # The first column is aligned to the left, the figures to the right.
     def table
-      rows = [HEADINGS, *@figures.map { |subject, figures| row(subject, figures) }]
+      rows = [HEADINGS[@entry.case.unit], *@figures.map { |subject, figures| row(subject, figures) }]
       first, *others = rows.transpose.map do |column|
         width = column.map(&:size).max
         [column.first, "-" * width, *column.drop(1)].map { |cell| [cell, width] }
@@ -30,9 +33,9 @@ module Bench
     end
 
     def row(subject, figures)
+      cpu = "#{number(figures.cpu)} (#{number(figures.user)} + #{number(figures.system)})"
       [subject, number(figures.median), "#{number(figures.lowest)} … #{number(figures.highest)}",
-       "#{number(figures.cpu)} (#{number(figures.user)} + #{number(figures.system)})",
-       ratio(figures, "floor"), ratio(figures, "Async")]
+       *(cpu if @entry.case.unit == "ns"), ratio(figures, "floor"), ratio(figures, "Async")]
     end
 
     def ratio(figures, other)

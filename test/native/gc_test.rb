@@ -8,11 +8,6 @@ require "timeout"
 
 # The collector runs as often as it can, over every kind of wait; and it moves what it may move.
 class GCTest < Minitest::Test
-  def self.cancelled_task(&start)
-    task = nil
-    [-> { Evented.run { (task = start.call).ended && task.result.reason } }, -> { task.cancel("ok") }]
-  end
-
   # What a fiber waits for, and what ends the wait. Each gives "ok" in the end.
   WAITS = {
     sleep: -> { [-> { sleep(0.001) && "ok" }, -> {}] },
@@ -60,6 +55,11 @@ class GCTest < Minitest::Test
       [-> { sleep(0.001) && "ok" }, -> { fiber.raise(Timeout::Error) }]
     end
   }.freeze
+
+  def self.cancelled_task(&start)
+    task = nil
+    [-> { Evented.run { (task = start.call).ended && task.result.reason } }, -> { task.cancel("ok") }]
+  end
 
   WAITS.each do |name, wait|
     define_method("test_stress_while_a_fiber_waits_for_#{name}") do

@@ -1,0 +1,21 @@
+# frozen_string_literal: true
+
+Bench.define do
+  measures "A supervisor sees tasks come and go, a million of them; it must hold none in the end"
+  operations 1_000_000
+
+  # rubocop:disable Lint/EmptyBlock
+  floor "Fiber.new and resume" do |count|
+    count.times { Fiber.new {}.resume }
+  end
+
+  tasks do |count|
+    Evented::Supervisor.run do |supervisor|
+      count.times { supervisor.supervise(restart: :temporary) {} }
+    end
+    GC.start
+    left = ObjectSpace.each_object(Evented::Task).count
+    raise "#{left} of #{count} tasks are still there" if left > 100
+  end
+  # rubocop:enable Lint/EmptyBlock
+end
