@@ -82,6 +82,10 @@ module Evented
     attr_reader :parent
     # @private
     attr_reader :scheduler, :fiber, :error, :annotation, :waiting_for, :epoch
+    # What it is to inherit, if its fiber is not a new one.
+    #
+    # @private
+    attr_accessor :storage
 
     # Always all of them, and in this order, so that every task has the same shape.
     #
@@ -95,7 +99,7 @@ module Evented
       @transient = transient
       # In which process of those that have forked: which number of the scheduler's.
       @epoch = scheduler.__epoch
-      # The fiber that it runs in, and what that inherits.
+      # The fiber that it runs in.
       @fiber = @storage = nil
       # nil until it has ended
       @status = nil

@@ -13,7 +13,7 @@ use rb_sys::{
 
 use crate::{
     define::{
-        Function::{One, Zero},
+        Function::{One, Two, Zero},
         methods,
     },
     hooks,
@@ -35,7 +35,9 @@ pub(crate) unsafe fn define(class: VALUE) {
         methods(
             class,
             &[
-                (c"__employ", One(employ)),
+                (c"__worker", Zero(worker)),
+                (c"__employ", Two(employ)),
+                (c"__task", Zero(task)),
                 (c"__rest", Zero(rest)),
                 (c"__resting?", One(is_resting)),
             ],
@@ -76,6 +78,16 @@ impl Workers {
         });
     }
 
+    /// The task of a fiber that has been given control for it.
+    fn take_task(&self, fiber: VALUE) -> Option<VALUE> {
+        let (employed, task) = self.employed.get()?;
+        if employed != fiber {
+            return None;
+        }
+        self.employed.set(None);
+        Some(task)
+    }
+
     /// Borrows the list. `work` must not call Ruby (I-3).
     fn resting<T>(&self, work: impl FnOnce(&mut Vec<VALUE>) -> T) -> T {
         // SAFETY: with the GVL, and the borrow ends before anything else can run.
@@ -83,22 +95,32 @@ impl Workers {
     }
 }
 
-/// `__employ(task)`: has a worker that rests run the task until it first waits or ends. False if none
-/// rests.
+/// `__worker`: one that rests, and is not counted on from now on; nil if there is none.
+unsafe extern "C" fn worker(this: VALUE) -> VALUE {
+    let resting = &Scheduler::enter(this).workers;
+    resting.resting(Vec::pop).unwrap_or(NIL)
+}
+
+/// `__employ(worker, task)`: has a worker from `__worker`, or a new fiber, run the task until it first waits
+/// or ends.
 ///
 /// # Suspends
 ///
 /// Until then.
-unsafe extern "C" fn employ(this: VALUE, task: VALUE) -> VALUE {
+unsafe extern "C" fn employ(this: VALUE, worker: VALUE, task: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
-    let Some(fiber) = scheduler.workers.resting(Vec::pop) else {
-        return Qfalse as VALUE;
-    };
     // What came too late for the task before is not for this one.
-    scheduler.tables(|tables| tables.forget(fiber as usize));
-    scheduler.workers.employed.set(Some((fiber, task)));
-    hooks::run_until_it_waits(scheduler, fiber);
-    Qtrue as VALUE
+    scheduler.tables(|tables| tables.forget(worker as usize));
+    scheduler.workers.employed.set(Some((worker, task)));
+    hooks::run_until_it_waits(scheduler, worker);
+    NIL
+}
+
+/// `__task`: what this fiber has been employed for, once.
+unsafe extern "C" fn task(this: VALUE) -> VALUE {
+    // SAFETY: with the GVL.
+    let me = unsafe { rb_fiber_current() };
+    Scheduler::enter(this).workers.take_task(me).unwrap_or(NIL)
 }
 
 /// `__rest`: waits for the next task of this fiber, and returns it; nil if the fiber had better end.
@@ -159,14 +181,11 @@ unsafe extern "C" fn wait_for_task(worker: VALUE) -> VALUE {
     } = *worker;
     loop {
         park::give_control_away(scheduler, fiber);
-        match scheduler.workers.employed.get() {
-            Some((employed, task)) if employed == fiber => {
-                scheduler.workers.employed.set(None);
-                worker.employed = true;
-                return task;
-            }
-            _ => park::set_caller_aside(scheduler, fiber),
+        if let Some(task) = scheduler.workers.take_task(fiber) {
+            worker.employed = true;
+            return task;
         }
+        park::set_caller_aside(scheduler, fiber);
     }
 }
 

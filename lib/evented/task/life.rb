@@ -10,7 +10,6 @@ module Evented
 
       # @private
       def start
-        @storage = Fiber.current.storage
         Worker.run(self, @scheduler)
       rescue Exception # rubocop:disable Lint/RescueException
         # It may have run, and raised what leaves the loop; or there was no room for its fiber.
@@ -66,15 +65,6 @@ module Evented
           end
         end
         raise @error if @error && (fatal? || (@status == :failed && equal?(@scheduler.root)))
-      end
-
-      # What was inherited from the fiber that started it.
-      #
-      # @private
-      def take_storage
-        inherited = @storage
-        @storage = nil
-        inherited
       end
 
       # Its parent, or who else waited, has heard that it failed.

@@ -5,25 +5,34 @@ module Evented
     # Fibers that run one task after the other: making one and throwing it away costs more than all the rest of a short
     # task. A task can't tell, for nothing is left of the one before; a fiber with traces is not used again.
     module Worker
+      # What every one of them does.
+      WORK = proc { Worker.work(Fiber.scheduler) }
+      private_constant :WORK
+
       class << self
         # Runs a task until it first waits or ends.
         #
         # @suspends until then
         def run(task, scheduler)
-          scheduler.__employ(task) || scheduler.fiber { work(task, scheduler) }
+          if (worker = scheduler.__worker)
+            task.storage = Fiber.current.storage
+          else
+            worker = Fiber.new(blocking: false, &WORK)
+          end
+          scheduler.__employ(worker, task)
+        end
+
+        # @private
+        def work(scheduler)
+          task = scheduler.__task
+          while task
+            task.perform
+            task = next_task(scheduler) or break
+            inherit(task)
+          end
         end
 
         private
-
-        def work(task, scheduler)
-          task.take_storage # which a new fiber has inherited
-          task.perform
-          while (task = next_task(scheduler))
-            inherited = task.take_storage
-            inherited.each { |key, value| Fiber[key] = value } if inherited && inherited.size > 1
-            task.perform
-          end
-        end
 
         # What is left in the Fiber storage beside the task, which the next one replaces, is cleared. Not so what is
         # stored by fiber elsewhere: with that in sight, no task follows.
@@ -31,6 +40,13 @@ module Evented
           left = Fiber.current.storage
           left.each_key { |key| Fiber[key] = nil } if left.size > 1
           scheduler.__rest
+        end
+
+        # As a new fiber would from the one that started it.
+        def inherit(task)
+          storage = task.storage
+          storage.each { |key, value| Fiber[key] = value } if storage && storage.size > 1
+          task.storage = nil
         end
       end
     end
