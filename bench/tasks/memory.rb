@@ -12,18 +12,14 @@ Bench.define do
   end
 
   tasks do |count, &all_there|
-    gate = Queue.new
-    all = Array.new(count) { Evented { gate.pop } }
+    all = Array.new(count) { Evented { sleep } }
     all_there.call
-    gate.close
-    all.each(&:wait)
+    all.each(&:cancel)
   end
 
   async do |count, &all_there|
-    gate = Queue.new
-    all = Array.new(count) { Async { gate.pop } }
+    all = Array.new(count) { Async { sleep } }
     all_there.call
-    gate.close
-    all.each(&:wait)
+    all.each(&:stop)
   end
 end

@@ -87,10 +87,11 @@ module Evented
     # @private
     attr_accessor :storage
 
-    # Always all of them, and in this order, so that every task has the same shape.
+    # Positional, because keywords would cost a Hash; and always all variables in this order, so that every task has the
+    # same shape.
     #
     # @private
-    def initialize(scheduler, parent, name, block, transient: false)
+    def initialize(scheduler, parent, name, block, transient = false) # rubocop:disable Style/OptionalBooleanParameter
       @scheduler = scheduler
       @parent = parent
       @name = name
@@ -143,7 +144,7 @@ module Evented
       check_thread("start a child of")
       raise Error, "#{inspect} has ended: start this in a task that is still alive" if @status
 
-      child = Task.new(@scheduler, self, name, block, transient: transient)
+      child = Task.new(@scheduler, self, name, block, transient)
       (@children ||= {}.compare_by_identity)[child] = true
       @transients += 1 if transient
       child.start

@@ -17,7 +17,7 @@ module Evented
           if (worker = scheduler.__worker)
             task.storage = Fiber.current.storage
           else
-            worker = Fiber.new(blocking: false, &WORK)
+            worker = Fiber.new(&WORK)
           end
           scheduler.__employ(worker, task)
         end
