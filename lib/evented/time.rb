@@ -113,17 +113,14 @@ module Evented
       return yield if seconds.nil?
 
       check_seconds(seconds, "a timeout")
-      within(clock, seconds) { ::Timeout.timeout(seconds, error || TimeoutError, message || "execution expired", &) }
-    end
-
-    # The block with another limit in {deadline}, for what ends with its caller.
-    def within(began, seconds)
       thread = Thread.current
       outer = thread[:__evented_limit]
-      thread[:__evented_limit] = [began, seconds, outer]
-      yield
-    ensure
-      thread[:__evented_limit] = outer
+      thread[:__evented_limit] = [clock, seconds, outer]
+      begin
+        ::Timeout.timeout(seconds, error || TimeoutError, message || "execution expired", &)
+      ensure
+        thread[:__evented_limit] = outer
+      end
     end
 
     def check_seconds(seconds, what)

@@ -46,6 +46,49 @@ module Evented
         @waiting_for = task
       end
 
+      # Has a fiber woken when it has ended; until {#unwatch} its failure is that one's to hear of.
+      #
+      # @private
+      def watch(fiber)
+        check_thread("wait for")
+        check_circle(Task.current?)
+        (@waiters ||= []) << fiber
+      end
+
+      # @private
+      def unwatch(fiber)
+        return unless @waiters&.delete(fiber)
+
+        @parent&.child_failed(self) if @status == :failed && unheard?
+      end
+
+      # From a callback: somebody will hear its failure, or hand it back.
+      #
+      # @return [Boolean] whether it was not heard yet
+      # @private
+      def claim
+        return false if @status != :failed || @heard
+
+        @heard = :claimed
+        @parent&.forgive(self)
+        true
+      end
+
+      # Whether nobody has heard its failure since.
+      #
+      # @private
+      def claimed? = @heard == :claimed
+
+      # Its failure goes where it goes if nobody waits for it.
+      #
+      # @private
+      def disclaim
+        return unless claimed?
+
+        @heard = false
+        @parent&.child_failed(self)
+      end
+
       private
 
       def await
