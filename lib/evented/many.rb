@@ -13,27 +13,27 @@ module Evented
       # @return [Array] the block's values, in the order of the items
       def map(enum, limit, block)
         values = []
-        run("Evented.map", enum, limit, ->(item, position) { values[position] = block.call(item) })
+        run(name("map", block), enum, limit, ->(item, position) { values[position] = block.call(item) })
         values
       end
 
       # @return [void]
       def each(enum, limit, block)
-        run("Evented.each", enum, limit, ->(item, _) { block.call(item) })
+        run(name("each", block), enum, limit, ->(item, _) { block.call(item) })
       end
 
       # Yields the values in the order of the items, to whoever comes for them.
       def ahead(enum, limit, block)
         window = [] # tasks whose values have not been fetched, in order
         failed = nil
-        scope = Scope.new("Evented.map")
+        scope = Scope.new(name("map", block))
         consumer = Doorbell.new("the next value of Evented.map")
         ended = lambda do |task|
           failed ||= task unless task.equal?(scope.task) || task.status == :completed
           consumer.ring
         end
         # Transient, because an Enumerator may be left without a word.
-        scope.open(transient: true) do
+        scope.start(transient: true) do
           enum.each_entry do |item|
             scope.wait_until { window.size < limit || failed }
             failed&.wait
@@ -87,6 +87,9 @@ module Evented
       end
 
       private
+
+      # For {Evented.dump}: where the block is, which the tasks run only indirectly.
+      def name(method, block) = ["Evented.#{method}", *block.source_location&.join(":")].join(" at ")
 
       # One task an item, so that what the block starts ends with it, and an item's failure is nobody else's.
       def run(name, enum, limit, work)

@@ -28,7 +28,7 @@ module Evented
     # @return [Object] the block's value
     # @suspends until all have ended
     def run(&)
-      open(&)
+      start(&)
       @task.wait
     ensure
       close
@@ -39,7 +39,7 @@ module Evented
     # @param transient [Boolean] whether that does not keep its parent from ending
     # @yieldparam scope [self]
     # @return [void]
-    def open(transient: false)
+    def start(transient: false)
       Task.current.spawn(name: @name, transient: transient) do |task|
         @task = task
         adopt_limit

@@ -291,8 +291,7 @@ module Evented
       @transients -= 1 if @children.delete(child) && child.transient?
     end
 
-    protected
-
+    # @private
     def cancel_with(cancel)
       return if @status || @cancel
 
@@ -305,6 +304,8 @@ module Evented
         interrupt(cancel) or @to_be_cancelled = true
       end
     end
+
+    protected
 
     # A child has ended: in its fiber.
     def child_ended(child)

@@ -234,6 +234,14 @@ class ManyTest < Minitest::Test
     end
   end
 
+  def test_the_dump_says_where_the_block_is
+    in_reactor do
+      task = Evented { Evented.map([1]) { sleep } }
+      assert_match(/"Evented.map at .*many_test\.rb:#{__LINE__ - 1}" waiting/, Evented.dump)
+      task.cancel
+    end
+  end
+
   def test_nested_use
     in_reactor do
       tables = Evented.map(1..3) { |row| Evented.map(1..3, limit: 2) { |column| sleep(0) && (row * column) } }
@@ -316,13 +324,8 @@ class ManyTest < Minitest::Test
 
   def test_a_failure_of_who_fetches_cancels_what_ran_ahead
     in_reactor do
-      assert_raises(Boom) do
-        Evented.map((1..).lazy) do |number|
-          sleep(0) && number
-        end.each do |number|
-          raise Boom if number
-        end
-      end
+      values = Evented.map((1..).lazy) { |number| sleep(0) && number }
+      assert_raises(Boom) { values.each { |number| raise Boom if number } }
       assert_empty Evented::Task.current.children
     end
   end

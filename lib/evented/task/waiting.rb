@@ -46,6 +46,12 @@ module Evented
         @waiting_for = task
       end
 
+      # @private
+      def heard
+        @heard = true
+        @parent&.forgive(self)
+      end
+
       # Has a fiber woken when it has ended; until {#unwatch} its failure is that one's to hear of.
       #
       # @private
@@ -62,16 +68,15 @@ module Evented
         @parent&.child_failed(self) if @status == :failed && unheard?
       end
 
-      # From a callback: somebody will hear its failure, or hand it back.
+      # Somebody will hear its failure, or hand it back.
       #
-      # @return [Boolean] whether it was not heard yet
+      # @return [Boolean] whether its parent had been told, and was still to raise it
       # @private
       def claim
         return false if @status != :failed || @heard
 
         @heard = :claimed
-        @parent&.forgive(self)
-        true
+        !@parent&.forgive(self).nil?
       end
 
       # Whether nobody has heard its failure since.
@@ -106,11 +111,6 @@ module Evented
           # Interrupted at the very moment at which it would have heard.
           @parent&.child_failed(self) if @status == :failed && $! && unheard?
         end
-      end
-
-      def heard
-        @heard = true
-        @parent&.forgive(self)
       end
 
       # Follows who waits for whom. A task also waits for its children, so one of those can't wait for it.
