@@ -112,6 +112,8 @@ module Evented
       @shields = 0
       # Whether the block has ended and it waits for its children.
       @joining = false
+      # Which fiber is just starting a child of it.
+      @starting = nil
       # Whether the scheduler was told to ask for an interruption.
       @expected = false
     end
@@ -135,7 +137,13 @@ module Evented
       child = Task.new(@scheduler, self, name, block, transient: transient)
       (@children ||= {}.compare_by_identity)[child] = true
       @transients += 1 if transient
-      child.start
+      starting = @starting
+      @starting = Fiber.current
+      begin
+        child.start
+      ensure
+        @starting = starting
+      end
       child
     end
 
@@ -409,6 +417,8 @@ module Evented
     # waits.
     def interrupt(exception)
       return false unless @fiber
+      # To start a task is no wait, even if the loop has its turn meanwhile.
+      return expect_interruption && false if @fiber.equal?(@starting)
       return true if @scheduler.__interrupt(@fiber, exception)
       return true if !equal?(Task.current?) && @scheduler.__raise_inside(@fiber, exception)
 
