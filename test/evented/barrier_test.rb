@@ -17,7 +17,7 @@ class BarrierTest < Minitest::Test
                    [@barrier.size, @barrier.empty?, @barrier.tasks, @barrier.inspect]
 
       assert_same @barrier, @barrier.wait
-      assert_equal [[0, 1, 2], 0, true, []], [done, @barrier.size, @barrier.empty?, @barrier.tasks]
+      assert_equal [[0, 1, 2], 0, true, []], [done.sort, @barrier.size, @barrier.empty?, @barrier.tasks]
       assert_equal [0, 1, 2], tasks.map(&:value)
     end
   end

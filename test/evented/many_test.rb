@@ -343,13 +343,13 @@ class ManyTest < Minitest::Test
     source = 1..10
     in_reactor do
       assert_same source, Evented.each(source, limit: 3) { |number| sleep(0) && (seen << number) }
-      assert_equal [*source], seen
+      assert_equal [*source], seen.sort
       Evented.each((11..12).lazy) { |number| seen << number }
       assert_raises(Boom) { Evented.each(1..) { |number| sleep(0) && number == 200 && raise(Boom) } }
     end
     Evented.each([13]) { |number| seen << number }
 
-    assert_equal [*1..13], seen
+    assert_equal [*1..13], seen.sort
   end
 
   def test_all_gives_the_values_in_order
@@ -421,7 +421,7 @@ class ManyTest < Minitest::Test
       done = []
       Evented.race(*Array.new(3) { |number| -> { 2.times { sleep 0 } && (done << number) } })
 
-      assert_equal [0], done
+      assert_equal 1, done.size
     end
   end
 

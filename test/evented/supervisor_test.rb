@@ -71,7 +71,7 @@ class SupervisorTest < Minitest::Test
     assert_equal({ other: 1, failing: 3 }, @starts.map(&:first).tally)
   end
 
-  def test_with_one_for_all_the_others_clean_up_and_all_are_started_again_in_their_order
+  def test_with_one_for_all_the_others_clean_up_and_all_are_started_again
     cleaned = 0
     supervise(strategy: :one_for_all) do |supervisor|
       supervisor.supervise(restart: :transient) do
@@ -85,7 +85,8 @@ class SupervisorTest < Minitest::Test
       supervisor.supervise(restart: :transient) { start(:done) }
     end
 
-    assert_equal %i[first failing temporary done first failing], @starts.map(&:first)
+    assert_equal %i[first failing temporary done], @starts.first(4).map(&:first)
+    assert_equal %i[failing first], @starts.drop(4).map(&:first).sort
     assert_equal [2, [Boom]], [cleaned, @told]
   end
 
