@@ -59,7 +59,7 @@ module Evented
           raise Error, "this thread has a fiber scheduler already (#{scheduler.class}): " \
                        "use Fiber.schedule inside it, or a thread of its own for Evented { … }"
         end
-        task = new(Scheduler.new, nil, name, block)
+        task = new(Scheduler.new, nil, name, block, false, nil)
         @roots[task] = task
         task.run_to_the_end
         task
@@ -69,7 +69,7 @@ module Evented
 
       # In a fiber of a scheduler that was set by hand: as at top level, this waits.
       def run_in(scheduler, name, block)
-        task = new(scheduler, nil, name, block)
+        task = new(scheduler, nil, name, block, false, nil)
         task.start
         task.wait if task.ended == :failed
         task
@@ -81,17 +81,16 @@ module Evented
     # @return [Evented::Task, nil] the task that started it; nil for a root
     attr_reader :parent
     # @private
-    attr_reader :scheduler, :fiber, :error, :annotation, :waiting_for, :epoch
+    attr_reader :scheduler, :fiber, :error, :annotation, :waiting_for, :epoch, :shelter
     # What it is to inherit, if its fiber is not a new one.
     #
     # @private
     attr_accessor :storage
 
-    # Positional, because keywords would cost a Hash; and always all variables in this order, so that every task has the
-    # same shape.
+    # Always all variables, in this order, so that every task has the same shape.
     #
     # @private
-    def initialize(scheduler, parent, name, block, transient = false) # rubocop:disable Style/OptionalBooleanParameter
+    def initialize(scheduler, parent, name, block, transient, shelter)
       @scheduler = scheduler
       @parent = parent
       @name = name
@@ -121,8 +120,11 @@ module Evented
       # The request to stop, and whether it is still to be raised.
       @cancel = nil
       @to_be_cancelled = false
-      # The innermost shield that it is inside of.
+      # The innermost shield that it is inside of; and that of its parent, if it was started in one.
       @shield = nil
+      @shelter = shelter
+      # The fiber that is just starting a child of it.
+      @starting = nil
       # Whether the scheduler was told to ask for an interruption.
       @expected = false
     end
@@ -144,10 +146,16 @@ module Evented
       check_thread("start a child of")
       raise Error, "#{inspect} has ended: start this in a task that is still alive" if @status
 
-      child = Task.new(@scheduler, self, name, block, transient)
+      child = Task.new(@scheduler, self, name, block, transient, @shield)
       (@children ||= {}.compare_by_identity)[child] = true
       @transients += 1 if transient
-      child.start
+      starting = @starting
+      @starting = Fiber.current
+      begin
+        child.start
+      ensure
+        @starting = starting
+      end
       child
     end
 

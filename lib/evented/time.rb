@@ -8,27 +8,66 @@ module Evented
     # @param seconds [Numeric, nil] nil for ever
     # @return [Integer] whole seconds that have passed
     # @raise [ArgumentError] if it is negative
+    # @raise [TypeError] if it is no number
     # @suspends inside a reactor; elsewhere it blocks the thread
-    def sleep(seconds = nil) = Kernel.sleep(*seconds)
+    def sleep(seconds = nil)
+      return Kernel.sleep if seconds.nil?
+
+      check_seconds(seconds, "the time to sleep")
+      Kernel.sleep(seconds)
+    end
 
     # Runs the block, and ends it where it waits if it takes longer than this. No `rescue => e` of the block is in the
-    # way. Timeouts may be nested: each ends its own block.
+    # way. Timeouts may be nested: each ends its own block. A task that the block starts is not limited by it.
     #
     # @param seconds [Numeric, nil] nil for as long as it takes
-    # @param error [Class] what is raised when the time is up
-    # @param message [String]
+    # @param error [Class, nil] what is raised when the time is up; nil for {Evented::TimeoutError}
+    # @param message [String, nil] nil for "execution expired"
     # @return [Object] the block's value
-    # @raise [Evented::TimeoutError] or `error`, when the time is up
+    # @raise [Evented::TimeoutError] or `error`, when the time is up; its backtrace is that of the wait that was ended
     # @raise [ArgumentError] if `seconds` is negative
+    # @raise [TypeError] if `seconds` is no number, or `error` can't be raised
     # @suspends if the block does
-    def timeout(seconds, error: TimeoutError, message: "execution expired", &block)
-      raise ArgumentError, "Evented.timeout needs a block" unless block
-      return yield if seconds.nil?
-
+    def timeout(seconds, error: nil, message: nil, &)
+      check_error(error) if error
       scheduler = Fiber.current_scheduler
-      return ::Timeout.timeout(seconds, error, message, &block) unless scheduler.is_a?(Scheduler)
+      return timeout_without_reactor(seconds, error, message, &) unless seconds && scheduler.is_a?(Scheduler)
 
-      limited(scheduler, seconds, block) { raise error, message }
+      # Local to the fiber. (An Array, because most timeouts cost no more than what is done here.)
+      thread = Thread.current
+      outer = thread[:__evented_limit]
+      thread[:__evented_limit] = limit = [scheduler.__clock, seconds, outer]
+      begin
+        # The exception that ends the block is nobody else's: it carries this very limit.
+        scheduler.__timeout_after(seconds, Expiry, limit, &)
+      rescue Expiry => e
+        raise unless e.mark.equal?(limit)
+
+        raise error || TimeoutError, message || "execution expired", e.backtrace, cause: e.cause
+      rescue LocalJumpError
+        block_given? ? raise : raise(ArgumentError, "Evented.timeout needs a block")
+      ensure
+        thread[:__evented_limit] = outer
+      end
+    end
+
+    # When the time is up for this code: the earliest end of the calls of {timeout} around it in this task. How much is
+    # left is `Evented.deadline - Evented.clock`.
+    #
+    # A task that is started inside of a timeout is not ended by it, and so has none. The blocks that {map}, {each},
+    # {all} and {race} run have the one of their caller, with whom they end.
+    #
+    # @return [Float, nil] on {clock}; nil if there is no limit
+    # @threadsafe yes
+    def deadline
+      limit = Thread.current[:__evented_limit]
+      earliest = nil
+      while limit
+        began, seconds, limit = limit
+        instant = (began + seconds).to_f
+        earliest = instant if earliest.nil? || instant < earliest
+      end
+      earliest
     end
 
     # Runs the block in a child task every so many seconds, the first time after that many. It does not drift; a turn
@@ -39,9 +78,12 @@ module Evented
     # @yieldparam task [Evented::Task]
     # @return [Evented::Task] to be cancelled when it has been often enough
     # @raise [ArgumentError] if `seconds` is not positive
+    # @raise [TypeError] if it is no number
     # @suspends no
     def every(seconds, transient: false)
       raise ArgumentError, "Evented.every needs a block" unless block_given?
+
+      check_seconds(seconds, "the time between two turns")
       raise ArgumentError, "the time between two turns must be positive, not #{seconds}" unless seconds.positive?
 
       spawn(name: "every #{seconds} s", transient: transient) do |task|
@@ -65,14 +107,32 @@ module Evented
 
     private
 
-    # The exception that ends the block is nobody else's: it carries a mark of its own.
-    def limited(scheduler, seconds, block)
-      mark = @mark = @mark.to_i + 1
-      scheduler.__timeout_after(seconds, Expiry, mark, &block)
-    rescue Expiry => e
-      raise unless e.mark == mark
+    # Also where there is no limit.
+    def timeout_without_reactor(seconds, error, message, &)
+      raise ArgumentError, "Evented.timeout needs a block" unless block_given?
+      return yield if seconds.nil?
 
-      yield
+      check_seconds(seconds, "a timeout")
+      thread = Thread.current
+      outer = thread[:__evented_limit]
+      thread[:__evented_limit] = [clock, seconds, outer]
+      begin
+        ::Timeout.timeout(seconds, error || TimeoutError, message || "execution expired", &)
+      ensure
+        thread[:__evented_limit] = outer
+      end
+    end
+
+    def check_seconds(seconds, what)
+      raise TypeError, "#{what} is a number of seconds, not #{seconds.inspect}" unless seconds.is_a?(Numeric)
+      raise ArgumentError, "#{what} must be a number of seconds, not #{seconds}" if seconds.to_f.nan?
+      raise ArgumentError, "#{what} must not be negative: #{seconds}" if seconds.negative?
+    end
+
+    def check_error(error)
+      return if error.respond_to?(:exception)
+
+      raise TypeError, "error: has to be an exception's class, not #{error.inspect}"
     end
   end
 end

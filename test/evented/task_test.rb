@@ -187,6 +187,15 @@ class Evented::TaskTest < Minitest::Test # rubocop:disable Style/ClassAndModuleC
     end
   end
 
+  def test_however_many_children_fail_at_once_none_of_them_is_raised_by_starting_it
+    Evented.run do
+      100.times do
+        child = Evented { raise Boom }
+        assert_raises(Boom) { child.wait }
+      end
+    end
+  end
+
   def test_several_failures_arrive_together
     error = assert_raises(Evented::MultipleErrors) do
       Evented { 3.times { |n| Evented { raise Boom, "number #{n}" } } }

@@ -74,6 +74,76 @@ class TimeTest < Minitest::Test
     end
   end
 
+  def test_the_backtrace_of_the_error_leads_to_the_wait_that_was_ended
+    in_reactor do
+      error = assert_raises(Evented::TimeoutError) { Evented.timeout(0.001) { wait_for_ever } }
+
+      assert(error.backtrace.any? { |line| line.include?("wait_for_ever") })
+      assert_nil error.cause
+    end
+  end
+
+  def test_a_local_jump_error_of_the_block_stays_one
+    in_reactor { assert_raises(LocalJumpError) { Evented.timeout(60) { yielding_without_block } } }
+  end
+
+  def test_a_block_can_be_left_in_every_way
+    in_reactor do
+      assert_equal(:broken, Evented.timeout(60) { break :broken })
+      assert_equal(:thrown, catch(:out) { Evented.timeout(60) { throw :out, :thrown } })
+      assert_equal :returned, returning_from_a_timeout
+      assert_nil Evented.deadline
+    end
+  end
+
+  def test_the_deadline_is_when_the_time_is_up
+    Evented::Testing.virtual_time do
+      assert_nil Evented.deadline
+      Evented.timeout(60) do
+        sleep 20
+        assert_in_delta 40, Evented.deadline - Evented.clock, 1e-6
+      end
+
+      assert_nil Evented.deadline
+    end
+  end
+
+  def test_of_nested_timeouts_the_earliest_deadline_counts
+    Evented::Testing.virtual_time do
+      now = Evented.clock
+      Evented.timeout(60) do
+        Evented.timeout(90) { assert_in_delta now + 60, Evented.deadline, 1e-6 }
+        Evented.timeout(30r) { assert_in_delta now + 30, Evented.deadline, 1e-6 }
+        Evented.timeout(nil) { assert_in_delta now + 60, Evented.deadline, 1e-6 }
+        assert_in_delta now + 60, Evented.deadline, 1e-6
+      end
+    end
+  end
+
+  def test_a_deadline_that_has_passed_is_forgotten
+    in_reactor do
+      assert_raises(Evented::TimeoutError) { Evented.timeout(0.001) { sleep } }
+      assert_nil Evented.deadline
+      assert_raises(ArgumentError) { Evented.timeout(-1) { flunk } }
+      assert_nil Evented.deadline
+    end
+  end
+
+  def test_a_task_has_no_deadline_of_its_parent_who_alone_is_ended_by_it
+    in_reactor do
+      Evented.timeout(60) do
+        assert_nil(Evented { Evented.deadline }.value)
+        assert_kind_of(Float, Evented { Evented.timeout(30) { Evented.deadline } }.value)
+      end
+    end
+  end
+
+  def test_outside_of_a_reactor_there_are_deadlines_too
+    assert_nil Evented.deadline
+    Evented.timeout(60) { assert_in_delta 60, Evented.deadline - Evented.clock, 1 }
+    assert_nil Evented.deadline
+  end
+
   def test_no_time_is_no_limit
     assert_equal(:value, in_reactor { Evented.timeout(nil) { sleep(0) && :value } })
   end
@@ -111,13 +181,13 @@ class TimeTest < Minitest::Test
   end
 
   def test_bad_input_is_refused
+    in_reactor { refuse_bad_input }
+    refuse_bad_input
     in_reactor do
-      assert_raises(ArgumentError) { Evented.timeout(-1) { flunk } }
-      assert_raises(TypeError) { Evented.timeout("soon") { flunk } }
-      assert_raises(ArgumentError) { Evented.timeout(1) }
       assert_raises(ArgumentError) { Evented.every(0) { flunk } }
+      assert_raises(ArgumentError) { Evented.every(-1) { flunk } }
       assert_raises(ArgumentError) { Evented.every(1) }
-      assert_raises(ArgumentError) { Evented.sleep(-1) }
+      ["1", nil].each { |seconds| assert_raises(TypeError) { Evented.every(seconds) { flunk } } }
       assert_equal(:go_on, Evented.timeout(60) { :go_on })
     end
   end
@@ -133,5 +203,31 @@ class TimeTest < Minitest::Test
 
     assert_kind_of Float, before
     assert_operator Evented.clock, :<=, Evented.clock
+  end
+
+  private
+
+  def wait_for_ever = sleep
+
+  def yielding_without_block = yield
+
+  def returning_from_a_timeout
+    Evented.timeout(60) { return :returned }
+  end
+
+  def refuse_bad_input
+    [-1, -0.5, Float::NAN].each do |seconds|
+      assert_raises(ArgumentError) { Evented.timeout(seconds) { flunk } }
+      assert_raises(ArgumentError) { Evented.sleep(seconds) }
+    end
+    ["soon", :soon, Object.new].each do |seconds|
+      assert_raises(TypeError) { Evented.timeout(seconds) { flunk } }
+      assert_match(/number of seconds/, assert_raises(TypeError) { Evented.sleep(seconds) }.message)
+    end
+    ["slow", 3, Class].each { |error| assert_raises(TypeError) { Evented.timeout(60, error: error) { flunk } } }
+    [1, nil].each do |seconds|
+      assert_match(/needs a block/, assert_raises(ArgumentError) { Evented.timeout(seconds) }.message)
+    end
+    assert_raises(ArgumentError) { Evented.timeout(1, color: 1) { flunk } }
   end
 end

@@ -38,8 +38,9 @@ module Evented
         @shield = @shield.outer
         if @shield
           limit_clean_up if @cancel
-        elsif @to_be_cancelled || @unheard&.any?
-          expect_interruption
+        elsif @cancel || @unheard&.any?
+          cancel_the_sheltered
+          expect_interruption if @to_be_cancelled || @unheard&.any?
         end
       end
 
@@ -59,13 +60,13 @@ module Evented
         exception
       end
 
-      protected
-
+      # @private
       def cancel_with(cancel)
         return if @status || @cancel
 
         @cancel = cancel
-        @children&.each_key { |child| child.cancel_with(cancel) }
+        # Those that were started inside a shield belong to what it protects.
+        @children&.each_key { |child| child.cancel_with(cancel) unless @shield && child.shelter }
         if @shield
           @to_be_cancelled = true
           limit_clean_up
@@ -80,6 +81,8 @@ module Evented
       # waits.
       def interrupt(exception)
         return false unless @fiber
+        # To start a task is no wait, even if the loop has its turn meanwhile.
+        return expect_interruption && false if @fiber.equal?(@starting)
         return true if @scheduler.__interrupt(@fiber, exception)
         return true if !equal?(Task.current?) && @scheduler.__raise_inside(@fiber, exception)
 
@@ -105,6 +108,11 @@ module Evented
         children.each { |child| child.cancel_with(cancel) }
       end
 
+      # The shield over those that were started inside it is gone.
+      def cancel_the_sheltered
+        @children&.each_key { |child| child.cancel_with(@cancel) } if @cancel
+      end
+
       # From now on the shield only holds for so long.
       def limit_clean_up
         shield = @shield
@@ -114,6 +122,7 @@ module Evented
           sleep shield.timeout
           shield.limit = nil
           shield.lifted = true
+          cancel_the_sheltered
           @to_be_cancelled = !interrupt(@cancel) if @to_be_cancelled
         rescue Scheduler::Closing
           nil # the block has ended in time

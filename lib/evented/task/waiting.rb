@@ -46,6 +46,54 @@ module Evented
         @waiting_for = task
       end
 
+      # @private
+      def heard
+        @heard = true
+        @parent&.forgive(self)
+      end
+
+      # Has a fiber woken when it has ended; until {#unwatch} its failure is that one's to hear of.
+      #
+      # @private
+      def watch(fiber)
+        check_thread("wait for")
+        check_circle(Task.current?)
+        (@waiters ||= []) << fiber
+      end
+
+      # @private
+      def unwatch(fiber)
+        return unless @waiters&.delete(fiber)
+
+        @parent&.child_failed(self) if @status == :failed && unheard?
+      end
+
+      # Somebody will hear its failure, or hand it back.
+      #
+      # @return [Boolean] whether its parent had been told, and was still to raise it
+      # @private
+      def claim
+        return false if @status != :failed || @heard
+
+        @heard = :claimed
+        !@parent&.forgive(self).nil?
+      end
+
+      # Whether nobody has heard its failure since.
+      #
+      # @private
+      def claimed? = @heard == :claimed
+
+      # Its failure goes where it goes if nobody waits for it.
+      #
+      # @private
+      def disclaim
+        return unless claimed?
+
+        @heard = false
+        @parent&.child_failed(self)
+      end
+
       private
 
       def await
@@ -63,11 +111,6 @@ module Evented
           # Interrupted at the very moment at which it would have heard.
           @parent&.child_failed(self) if @status == :failed && $! && unheard?
         end
-      end
-
-      def heard
-        @heard = true
-        @parent&.forgive(self)
       end
 
       # Follows who waits for whom. A task also waits for its children, so one of those can't wait for it.
