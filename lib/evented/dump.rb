@@ -55,6 +55,7 @@ module Evented
       case object
       when nil then nil
       when Task, String, Integer then object.inspect
+      when Waiter then name_of(object.place)
       else object.class.to_s
       end
     end
