@@ -39,9 +39,13 @@ module Evented
     # Whether it can still take anything: in a forked child those of the parent can't.
     def here? = @pid == Process.pid
 
+    # Whether others were handed the same, so that it need not be passed on.
+    def for_all? = @for_all
+
     # @threadsafe yes, but for one caller at a time
-    def hand(value)
+    def hand(value, for_all: false)
       @value = value
+      @for_all = for_all
       @handed = true
       push(true)
     end
