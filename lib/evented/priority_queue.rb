@@ -47,19 +47,21 @@ module Evented
     # @raise [TypeError, ArgumentError] if the timeout is no number, negative, or there is nothing to wait for
     # @suspends while it is empty and not closed
     # @threadsafe yes
-    def pop(non_block = false, timeout: nil)
+    def pop(non_block = false, timeout: nil) # rubocop:disable Style/OptionalBooleanParameter
       Waiter.check(timeout)
       raise ArgumentError, "can't set a timeout if non_block is enabled" if non_block && timeout
 
-      waiter = Waiter.new(self)
-      @lock.exclusively { take(waiter, non_block) }
-      entry = waiter.await(timeout)
+      entry = waiter = nil
+      @lock.exclusively do
+        entry = remove
+        waiter = line_up(non_block) unless entry
+      end
+      entry = waiter.await(timeout) { give_up(waiter) } if waiter
       taken = true
       entry&.last
-    rescue TimeoutError
-      raise unless waiter && !waiter.handed?
     ensure
-      leave(waiter) if waiter && !taken
+      # Interrupted at the very moment at which it had an item: that goes to the next one, or back.
+      put_back(waiter, entry) unless taken
     end
     alias shift pop
     alias deq pop
@@ -131,17 +133,23 @@ module Evented
       raise ArgumentError, "a priority has to be comparable, and NaN is not" unless priority == priority # rubocop:disable Lint/BinaryOperatorWithIdenticalOperands
     end
 
-    def take(waiter, non_block)
-      return waiter.hand(remove) unless @heap.empty?
-      return waiter.hand(nil) if @closed && !non_block
+    def line_up(non_block)
       raise ThreadError, "queue empty" if non_block
+      return if @closed
 
-      @waiting[waiter] = true
+      Waiter.new(self).tap { |waiter| @waiting[waiter] = true }
     end
 
-    # What was handed over at the very moment at which its waiter was interrupted goes to the next one, or back.
-    def leave(waiter)
-      @lock.exclusively { @waiting.delete(waiter) || (waiter.value && insert(waiter.value)) }
+    def give_up(waiter)
+      @lock.exclusively { @waiting.delete(waiter) }
+      waiter.value
+    end
+
+    def put_back(waiter, entry)
+      @lock.exclusively do
+        @waiting.delete(waiter)
+        (entry ||= waiter&.value) && insert(entry)
+      end
     end
 
     def insert(entry)
@@ -164,6 +172,7 @@ module Evented
       @heap[index] = entry
     end
 
+    # @return [Array, nil] the first, unless there is none
     def remove
       first = @heap.first
       last = @heap.pop

@@ -27,7 +27,7 @@ module Evented
     # it is prepended when virtual time is first asked for.
     module VirtualPop
       # @return [Object, nil]
-      def pop(non_block = false, timeout: nil)
+      def pop(non_block = false, timeout: nil) # rubocop:disable Style/OptionalBooleanParameter
         return super unless Queuing.virtual?(non_block, timeout)
 
         Queuing.limited(timeout) { super() }
@@ -39,7 +39,7 @@ module Evented
     # The same for what waits when it is full.
     module VirtualPush
       # @return [self, nil]
-      def push(item, non_block = false, timeout: nil)
+      def push(item, non_block = false, timeout: nil) # rubocop:disable Style/OptionalBooleanParameter
         return super unless Queuing.virtual?(non_block, timeout)
 
         Queuing.limited(timeout) { super(item) }
@@ -61,6 +61,7 @@ module Evented
         !non_block && timeout.is_a?(Numeric) && timeout.positive? && Fiber.current_scheduler.is_a?(Scheduler)
       end
 
+      # @return [Object, nil] the block's value, unless the time is up
       def limited(timeout, &)
         Evented.__send__(:limited, Fiber.current_scheduler, timeout, proc(&)) { return nil }
       end
@@ -80,8 +81,8 @@ module Evented
     include Queuing
   end
 
-  # Ruby's own queue with a limit, at which `push` waits; and {#each}, and `pop(timeout:)` and `push(timeout:)` that also
-  # work in {Testing.virtual_time}.
+  # Ruby's own queue with a limit, at which `push` waits; and {#each}, and `pop(timeout:)` and `push(timeout:)` that
+  # also work in {Testing.virtual_time}.
   #
   # @example
   #   pages = Evented::LimitedQueue.new(10)

@@ -50,18 +50,21 @@ module Evented
       push(true)
     end
 
-    # @return [Object] what was handed over
+    # @yield when the time is up; without a block that raises
+    # @return [Object] what was handed over, or the block's value
     # @raise [Evented::TimeoutError]
     # @suspends until then
     def await(timeout)
-      if timeout.nil?
-        pop
-      elsif Fiber.current_scheduler.is_a?(Scheduler)
-        Evented.timeout(timeout) { pop } # also in virtual time
-      else
-        pop(timeout: timeout) or raise TimeoutError, "execution expired"
-      end
-      @value
+      scheduler = Fiber.current_scheduler if timeout
+      in_time = if scheduler.is_a?(Scheduler)
+                  # Also in virtual time, which Ruby does not know.
+                  Evented.__send__(:limited, scheduler, timeout, proc { pop }) { nil }
+                else
+                  pop(timeout: timeout)
+                end
+      return @value if in_time
+
+      block_given? ? yield : raise(TimeoutError, "execution expired")
     end
   end
   private_constant :Waiter
