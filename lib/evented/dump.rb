@@ -55,7 +55,9 @@ module Evented
     def name_of(object)
       case object
       when nil then nil
+      when Symbol then object.to_s
       when Task, String, Integer then object.inspect
+      when Waiter then name_of(object.place)
       else object.class.to_s
       end
     end

@@ -119,7 +119,8 @@ module Evented
     # @suspends until it is done, even if the fiber is cancelled: the operation works on its stack
     def blocking_operation_wait(operation)
       # Inside a non-blocking fiber the call would come back to this hook.
-      return Fiber.blocking { operation.call } if idle?
+      # A thread of the pool does not wait for another one: there may be none.
+      return Fiber.blocking { operation.call } if idle? || OffloadPool.inside?
 
       failure = nil
       __offload do |ticket|
@@ -152,7 +153,8 @@ module Evented
     #
     # @private
     def __stuck
-      return if __waits.any? { |_, what| what == :sleep } # which may be for a signal
+      # A sleep may be for a signal, and what is offloaded ends.
+      return if __waits.any? { |_, what| %i[sleep offload].include?(what) }
       return if Thread.list.any? { |thread| may_wake_us?(thread) }
 
       @root.stuck(Deadlock.new("nothing can ever wake this reactor again:\n#{Dump.new([@root])}"))
@@ -235,9 +237,9 @@ module Evented
       end
     end
 
-    # Threads of the offload pool have nothing to do now, and that of Ruby's Timeout has not to do with us.
+    # A thread of the offload pool that has nothing to do won't, and that of Ruby's Timeout has not to do with us.
     def may_wake_us?(thread)
-      !thread.equal?(Thread.current) && thread.name != OffloadPool::THREAD_NAME &&
+      !thread.equal?(Thread.current) && !OffloadPool.idle?(thread) &&
         !thread.thread_variable?(:"\x00__detached_thread__")
     end
 

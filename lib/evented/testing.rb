@@ -40,7 +40,8 @@ module Evented
       # Runs the block, and what it starts, in a reactor whose clock stands still, and jumps to the next deadline
       # whenever nothing else can run: `sleep 3600` takes no time. `Process.clock_gettime` and `Time.now`
       # are not affected; {Evented.clock} is.
-      # Ruby itself measures the timeouts of `Queue#pop` and `Thread#join`, so those raise; {Evented.timeout} does it.
+      # Ruby itself measures the timeouts of its `Queue#pop` and `Thread#join`, so those raise; {Evented.timeout} does
+      # it, and so do {Queue} and {LimitedQueue}.
       #
       # @return [Object] the block's value
       # @raise [Evented::Error] in the root task, if time would have to jump while somebody waits for a descriptor or a
@@ -49,6 +50,7 @@ module Evented
       def virtual_time(&block)
         raise ArgumentError, "virtual_time needs a block" unless block
 
+        Queuing.keep_virtual_time
         Evented.run do |task|
           scheduler = Fiber.scheduler
           scheduler.__virtual_time = true

@@ -107,6 +107,17 @@ module Evented
 
     private
 
+    # The block's value or, when the time is up, what is yielded. For what waits inside of this library: it raises nothing,
+    # and {deadline} knows nothing of it.
+    def limited(scheduler, seconds, block)
+      mark = Object.new
+      scheduler.__timeout_after(seconds, Expiry, mark, &block)
+    rescue Expiry => e
+      raise unless e.mark.equal?(mark)
+
+      yield
+    end
+
     # Also where there is no limit.
     def timeout_without_reactor(seconds, error, message, &)
       raise ArgumentError, "Evented.timeout needs a block" unless block_given?

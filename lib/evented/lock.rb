@@ -1,0 +1,26 @@
+# frozen_string_literal: true
+
+module Evented
+  # A mutex for a few lines that never wait. Who finds it locked blocks its thread for that moment instead of parking,
+  # so that no cancellation can come in between; and no other thread can interrupt those lines.
+  #
+  # @private
+  class Lock < Thread::Mutex
+    UNINTERRUPTED = { Object => :never }.freeze
+    private_constant :UNINTERRUPTED
+
+    # @return [Object] the block's value
+    # @threadsafe yes
+    def exclusively
+      Thread.handle_interrupt(UNINTERRUPTED) do
+        try_lock || Fiber.blocking { lock }
+        begin
+          yield
+        ensure
+          unlock
+        end
+      end
+    end
+  end
+  private_constant :Lock
+end

@@ -1,0 +1,51 @@
+# frozen_string_literal: true
+
+require "helper"
+require "support/scheduled"
+
+class WaiterTest < Minitest::Test
+  # It is private: nobody else makes one.
+  WAITER = Evented.class_eval { const_get(:Waiter) }
+
+  def test_it_is_handed_a_value
+    waiter = WAITER.new(self)
+    refute_predicate waiter, :handed?
+    waiter.hand(nil)
+
+    assert_predicate waiter, :handed?
+    assert_nil waiter.await(nil)
+  end
+
+  def test_in_a_fiber_by_another_thread
+    waiter = WAITER.new(self)
+    thread = Thread.new { wait_until { waiter.num_waiting == 1 } && waiter.hand(:value) }
+
+    assert_equal(:value, in_reactor { waiter.await(60) })
+    thread.join
+  end
+
+  def test_in_a_plain_thread
+    waiter = WAITER.new(self)
+    thread = Thread.new { waiter.await(60) }
+    wait_until { waiter.num_waiting == 1 }
+    in_reactor { waiter.hand(:value) }
+
+    assert_equal :value, thread.value
+  end
+
+  def test_its_time_is_up_in_a_thread_in_a_fiber_and_in_virtual_time
+    wait = -> { assert_raises(Evented::TimeoutError) { WAITER.new(self).await(0.001) } }
+    wait.call
+    in_reactor { wait.call }
+    Evented::Testing.virtual_time { assert_raises(Evented::TimeoutError) { WAITER.new(self).await(3600) } }
+  end
+
+  def test_what_is_no_timeout_is_refused
+    assert_equal([0, 1.5, 2r], [0, 1.5, 2r].map { |timeout| WAITER.check(timeout) })
+    assert_nil WAITER.check(nil)
+    ["soon", :soon, 1i, true].each do |timeout|
+      assert_match(/number of seconds/, assert_raises(TypeError) { WAITER.check(timeout) }.message)
+    end
+    [-1, -0.5, Float::NAN].each { |timeout| assert_raises(ArgumentError) { WAITER.check(timeout) } }
+  end
+end
