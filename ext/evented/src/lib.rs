@@ -14,7 +14,7 @@
 //!   [`timeout`], [`offload`].
 //! - [`tasks`]: what tasks ask for beyond the hooks. [`workers`]: the fibers that run them. [`time`]: the clock.
 //! - [`registry`]: who waits on a descriptor that is being closed. [`convert`], [`define`], [`errors`], [`fork`],
-//!   [`gvl`], [`known`]: small tools.
+//!   [`gvl`], [`known`], [`memory`]: small tools.
 //!
 //! Nothing with a destructor lives on a stack that Ruby may unwind or abandon (I-4), and Ruby is never
 //! called from inside a closure that borrows the core (I-3).
@@ -36,6 +36,7 @@ mod gvl;
 mod hooks;
 mod io;
 mod known;
+mod memory;
 mod offload;
 mod park;
 mod process;

@@ -24,7 +24,7 @@ use rb_sys::{VALUE, rb_check_typeddata, rb_fiber_current, rb_thread_current};
 pub(crate) use object::{default_driver, define};
 
 use crate::{
-    errors, fork, registry,
+    errors, fork, memory, registry,
     time::Time,
     waiter::{NIL, Parked, Reason},
     workers::Workers,
@@ -367,6 +367,7 @@ impl Scheduler {
     }
 
     fn open(&self, thread: VALUE) {
+        memory::keep_some_back();
         // A ring answers only the native thread that made it.
         #[cfg(ruby_gte_3_4)]
         // SAFETY: with the GVL.
