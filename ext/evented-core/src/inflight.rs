@@ -145,12 +145,15 @@ impl<R: Root> Tables<R> {
 
     /// The next one of this turn, if a frame of `park` waits for it: a parking fiber may hand over to
     /// that, and leaves the others to the loop.
-    pub fn next_framed(&mut self) -> Option<Token> {
+    pub fn next_framed(&mut self) -> Option<(Token, R)> {
         loop {
             let token = self.ready.peek()?;
             match self.waiters.get(token) {
                 Some(waiter) if !waiter.framed => return None,
-                Some(_) => return self.ready.next(),
+                Some(waiter) => {
+                    self.ready.next();
+                    return Some((token, waiter.root));
+                }
                 // Its fiber was raised in meanwhile and has left.
                 None => drop(self.ready.next()),
             }

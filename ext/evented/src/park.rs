@@ -347,10 +347,8 @@ pub(crate) fn give_control_away(scheduler: &Scheduler, me: VALUE) {
 
 /// The next one of this turn, if it is suspended in `park`.
 fn next_ready(scheduler: &Scheduler) -> Option<(Token, VALUE)> {
-    scheduler.tables(|tables| {
-        let token = tables.next_framed()?;
-        tables.root(token).map(|root| (token, root.fiber))
-    })
+    let next = scheduler.tables(evented_core::Tables::next_framed);
+    next.map(|(token, root)| (token, root.fiber))
 }
 
 /// As [`start`], from the loop's fiber while it is not in the loop.

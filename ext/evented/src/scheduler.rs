@@ -19,7 +19,7 @@ use std::{
 use evented_core::{
     Driver, Reactor, Tables, Token, clock, driver::probe, inflight::AlarmKey, remote::Waker,
 };
-use rb_sys::{VALUE, rb_check_typeddata, rb_fiber_current, rb_thread_current};
+use rb_sys::{VALUE, rb_fiber_current, rb_thread_current};
 
 pub(crate) use object::{default_driver, define};
 
@@ -295,10 +295,11 @@ impl Scheduler {
     }
 
     /// The scheduler behind `value`, whatever its state.
+    #[inline]
     pub(crate) fn of(value: VALUE) -> &'static Self {
-        // SAFETY: raises TypeError unless it is ours; the object is on the caller's stack and lives as
-        // long as the call.
-        unsafe { &*rb_check_typeddata(value, &raw const object::DATA_TYPE.0).cast::<Self>() }
+        // SAFETY: the receiver of one of our methods; it is on the caller's stack and lives as long as the
+        // call.
+        unsafe { &*object::data(value).cast::<Self>() }
     }
 
     #[inline]

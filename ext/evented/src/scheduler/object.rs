@@ -1,14 +1,17 @@
 //! What Ruby sees of a scheduler as an object: its life, what the garbage collector asks, and what it
 //! tells about itself.
 
-use std::ffi::{CStr, c_void};
+use std::{
+    ffi::{CStr, c_void},
+    ptr,
+};
 
 use evented_core::{driver::probe, inflight::Waiter};
 use magnus::{Ruby, Symbol};
 use rb_sys::{
-    NIL_P, Qfalse, Qtrue, RSTRING_LEN, RSTRING_PTR, VALUE, rb_data_type_t,
-    rb_data_typed_object_wrap, rb_define_alloc_func, rb_gc_mark, rb_hash_aset, rb_hash_new,
-    rb_id2sym, rb_intern, rb_str_new, rb_thread_current,
+    NIL_P, Qfalse, Qtrue, RSTRING_LEN, RSTRING_PTR, RTYPEDDATA_GET_DATA, RTYPEDDATA_TYPE, VALUE,
+    rb_check_typeddata, rb_data_type_t, rb_data_typed_object_wrap, rb_define_alloc_func,
+    rb_gc_mark, rb_hash_aset, rb_hash_new, rb_id2sym, rb_intern, rb_str_new, rb_thread_current,
 };
 
 use super::{Phase, Scheduler};
@@ -232,6 +235,24 @@ unsafe extern "C" fn memory(scheduler: *const c_void) -> rb_sys::size_t {
     // SAFETY: as in `mark`.
     let waiters = unsafe { &*scheduler.tables.get() }.len();
     (size_of::<Scheduler>() + waiters * size_of::<Waiter<Parked>>()) as rb_sys::size_t
+}
+
+/// What `value` wraps; raises TypeError if that is not a scheduler. Every hook asks, so the case that always
+/// is comes first.
+///
+/// # Safety
+///
+/// `value` is the receiver of a method of a class whose objects wrap typed data.
+#[inline]
+pub(super) unsafe fn data(value: VALUE) -> *mut c_void {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if ptr::eq(RTYPEDDATA_TYPE(value), &raw const DATA_TYPE.0) {
+            RTYPEDDATA_GET_DATA(value)
+        } else {
+            rb_check_typeddata(value, &raw const DATA_TYPE.0)
+        }
+    }
 }
 
 pub(super) struct DataType(pub(super) rb_data_type_t);
