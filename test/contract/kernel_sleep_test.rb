@@ -2,6 +2,7 @@
 
 require "helper"
 require "support/scheduled"
+require "timeout"
 
 class KernelSleepTest < Minitest::Test
   def test_a_sleep_lasts_at_least_as_long_as_was_asked
@@ -99,6 +100,27 @@ class KernelSleepTest < Minitest::Test
       assert_raises(TypeError) { sleep("soon") }
       assert_raises(TypeError) { sleep(Object.new) }
       assert_raises(ArgumentError) { sleep(1, 2) }
+    end
+  end
+
+  # They begin turns without going back to the loop, which has to get control all the same.
+  def test_fibers_that_only_yield_starve_nobody
+    reader, writer = IO.pipe
+    queue = Queue.new
+    ends = {
+      a_sleeper: -> { sleep 0.001 },
+      a_timeout: -> { assert_raises(Timeout::Error) { Timeout.timeout(0.001) { sleep } } },
+      a_reader: -> { reader.readpartial(1) },
+      a_fiber_that_another_thread_wakes: -> { queue.pop },
+      one_that_waits_for_a_process: -> { system("true") }
+    }
+    scheduled do
+      waiting = ends.keys
+      3.times { Fiber.schedule { sleep 0 until waiting.empty? } }
+      ends.each { |name, wait| Fiber.schedule { wait.call && waiting.delete(name) } }
+      Thread.new { queue << writer.write("x") }
+      wait_until { waiting.empty? }
+      assert_empty waiting
     end
   end
 

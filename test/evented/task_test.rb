@@ -76,6 +76,52 @@ class Evented::TaskTest < Minitest::Test # rubocop:disable Style/ClassAndModuleC
     end
   end
 
+  def test_a_shield_protects_what_is_started_inside_it
+    order = []
+    Evented.run do
+      outside = nil
+      task = Evented do
+        outside = Evented { sleep }
+        Evented.shield do
+          order.concat(Evented.all(-> { sleep(0.001) && :all }, -> { :of }))
+          Evented { sleep(0.001) && (order << :them) }.wait
+        end
+        sleep
+        order << :never
+      end
+      task.cancel
+      assert_equal :cancelled, task.ended
+      assert_equal :cancelled, outside.status
+    end
+
+    assert_equal %i[all of them], order
+  end
+
+  def test_what_is_started_inside_a_shield_and_left_there_is_cancelled_with_it
+    Evented.run do
+      left = nil
+      task = Evented { Evented.shield { left = Evented { sleep } } && sleep }
+      task.cancel
+      assert_equal %i[cancelled cancelled], [task.ended, left.ended]
+    end
+  end
+
+  def test_the_limit_of_a_shield_ends_what_was_started_inside_it_too
+    cleaned = []
+    Evented.run do
+      task = Evented do
+        Evented.shield(timeout: 0.001) { Evented { sleep }.wait }
+      ensure
+        # It has been raised, and is not again.
+        cleaned << sleep(0.001)
+      end
+      task.cancel
+      assert_equal :cancelled, task.ended
+    end
+
+    assert_equal 1, cleaned.size
+  end
+
   def test_there_is_no_current_task_outside
     assert_nil Evented::Task.current?
     assert_match(/wrap the code in Evented/, assert_raises(Evented::Error) { Evented::Task.current }.message)
