@@ -66,7 +66,7 @@ module Evented
     end
 
     # Puts the cancellation of the current task, and of those that the block starts, off until the block has ended; then
-    # it is raised at the next wait. For what must not be left half-way. A timeout around it still ends it where it waits.
+    # it is raised at the next wait. For what must not be left half-way. A timeout around it still ends it.
     #
     # @param timeout [Numeric, nil] seconds after which a cancelled task is not protected any more
     # @return [Object] the block's value

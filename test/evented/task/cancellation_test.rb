@@ -1,0 +1,214 @@
+# frozen_string_literal: true
+
+require "helper"
+require "support/ruby_process"
+require "support/scheduled"
+require "timeout"
+
+# How tasks are told to stop, and what they do then.
+class CancellationTest < Minitest::Test
+  class Boom < StandardError; end
+
+  def test_a_shield_protects_what_is_started_inside_it
+    order = []
+    Evented.run do
+      outside = nil
+      task = Evented do
+        outside = Evented { sleep }
+        Evented.shield do
+          order.concat(Evented.all(-> { sleep(0.001) && :all }, -> { :of }))
+          Evented { sleep(0.001) && (order << :them) }.wait
+        end
+        sleep
+        order << :never
+      end
+      task.cancel
+      assert_equal :cancelled, task.ended
+      assert_equal :cancelled, outside.status
+    end
+
+    assert_equal %i[all of them], order
+  end
+
+  def test_what_is_started_inside_a_shield_and_left_there_is_cancelled_with_it
+    Evented.run do
+      left = nil
+      task = Evented { Evented.shield { left = Evented { sleep } } && sleep }
+      task.cancel
+      assert_equal %i[cancelled cancelled], [task.ended, left.ended]
+    end
+  end
+
+  def test_the_limit_of_a_shield_ends_what_was_started_inside_it_too
+    cleaned = []
+    Evented.run do
+      task = Evented do
+        Evented.shield(timeout: 0.001) { Evented { sleep }.wait }
+      ensure
+        # It has been raised, and is not again.
+        cleaned << sleep(0.001)
+      end
+      task.cancel
+      assert_equal :cancelled, task.ended
+    end
+
+    assert_equal 1, cleaned.size
+  end
+
+  def test_cancelling_raises_where_it_waits_and_lets_it_clean_up
+    Evented.run do
+      order = []
+      task = Evented do
+        sleep
+      rescue StandardError
+        flunk
+      ensure
+        sleep(0.001) && (order << :cleaned)
+      end
+
+      assert task.cancel("no longer needed")
+      error = assert_raises(Evented::Cancel) { task.wait }
+      assert_equal ["no longer needed", :cancelled], [error.reason, task.status]
+      assert_match(/cancellation_test\.rb:#{__LINE__ - 3}/, error.site.to_s)
+      assert_equal [:cleaned], order
+    end
+  end
+
+  def test_every_kind_of_wait_can_be_cancelled
+    reader, _writer = IO.pipe
+    _reader, writer = IO.pipe
+    waits = {
+      sleep: -> { sleep }, queue: -> { Queue.new.pop }, read: -> { reader.read }, select: -> { IO.select([reader]) },
+      write: -> { writer.write("x" * 1_000_000) }, system: -> { system("sleep 60") }, turn: -> { loop { sleep 0 } },
+      enumerator: -> { Enumerator.new { |yielder| yielder << sleep }.next }, task: -> { Evented { sleep }.wait }
+    }
+    Evented.run do
+      tasks = waits.transform_values { |wait| Evented { wait.call } }
+      sleep 0.001
+      tasks.each_value(&:cancel)
+
+      assert_equal waits.transform_values { :cancelled }, tasks.transform_values(&:ended)
+    end
+  end
+
+  def test_children_are_cancelled_with_it
+    Evented.run do
+      child = nil
+      parent = Evented { (child = Evented { sleep }) && sleep }
+      parent.cancel
+
+      assert_equal %i[cancelled cancelled], [parent.ended, child.status]
+    end
+  end
+
+  def test_what_the_siblings_of_a_failed_task_are_cancelled_with_names_the_cause
+    cause = nil
+    assert_raises(Boom) do
+      Evented do
+        Evented { sleep(0.001) && raise(Boom) }
+        Evented do
+          sleep
+        rescue Evented::Cancel => e
+          cause = e.cause
+          raise
+        end
+      end
+    end
+
+    assert_instance_of Boom, cause
+  end
+
+  def test_cancelling_again_does_not_disturb_the_clean_up
+    Evented.run do
+      cleaned = false
+      task = Evented do
+        sleep
+      ensure
+        sleep(0.002) && (cleaned = true)
+      end
+      task.cancel("first")
+      sleep 0.001
+
+      refute task.cancel("second")
+      assert_equal "first", assert_raises(Evented::Cancel) { task.wait }.reason
+      assert cleaned
+      refute task.cancel
+    end
+  end
+
+  def test_cancelling_oneself_takes_effect_at_the_next_wait
+    Evented.run do
+      order = []
+      task = Evented do |me|
+        me.cancel
+        order << :went_on
+        sleep 0
+        order << :never
+      end
+
+      assert_equal :cancelled, task.ended
+      assert_equal [:went_on], order
+    end
+  end
+
+  def test_a_cancelled_read_that_had_succeeded_is_cancelled_at_the_next_wait
+    one, other = UNIXSocket.pair
+    Evented.run do
+      got = []
+      task = Evented { loop { got << one.readpartial(1) } }
+      other.write("x")
+      wait_until { got.any? }
+      other.write("y")
+      task.cancel
+
+      assert_equal :cancelled, task.ended
+      rest = one.read_nonblock(1, exception: false)
+      assert_equal "xy", [*got, *(rest unless rest == :wait_readable)].join
+    end
+  end
+
+  def test_a_root_that_is_cancelled
+    task = Evented { |me| me.cancel && sleep }
+
+    assert_equal :cancelled, task.status
+    assert_raises(Evented::Cancel) { Evented.run { |me| me.cancel && sleep } }
+  end
+
+  def test_a_shield_puts_it_off
+    Evented.run do
+      order = []
+      task = Evented do
+        Evented.shield { sleep(0.002) && (order << :whole) }
+        sleep
+      ensure
+        order << :cancelled
+      end
+      task.cancel
+
+      assert_equal :cancelled, task.ended
+      assert_equal %i[whole cancelled], order
+    end
+  end
+
+  def test_a_shield_may_have_a_limit
+    Evented.run do
+      task = Evented { Evented.shield(timeout: 0.001) { sleep } }
+      task.cancel
+
+      assert_equal :cancelled, task.ended
+    end
+  end
+
+  def test_the_limit_of_a_shield_holds_nobody_up
+    passed = Evented::Testing.virtual_time do
+      began = Evented.clock
+      Evented { Evented.shield(timeout: 3600) { sleep 1 } }.tap(&:cancel).ended
+      Evented { Evented.clock - began }.value
+    end
+
+    assert_in_delta 1, passed, 1e-6
+    began = Evented.clock
+    Evented { Evented { Evented.shield(timeout: 3600) { sleep 0.001 } }.cancel }
+    assert_operator Evented.clock - began, :<, 3600
+  end
+end
