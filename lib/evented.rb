@@ -70,10 +70,13 @@ module Evented
     #
     # @param timeout [Numeric, nil] seconds after which a cancelled task is not protected any more
     # @return [Object] the block's value
+    # @raise [ArgumentError] if there is no block, or the timeout is negative
+    # @raise [TypeError] if it is no number
     # @suspends if the block does
     def shield(timeout: nil, &)
       raise ArgumentError, "Evented.shield needs a block" unless block_given?
 
+      check_seconds(timeout, "the timeout of a shield") if timeout
       (task = Task.current?) ? task.shield(timeout, &) : yield
     end
 
