@@ -107,8 +107,8 @@ module Evented
 
     private
 
-    # The block's value or, when the time is up, what is yielded. For what waits inside of this library: it raises nothing,
-    # and {deadline} knows nothing of it.
+    # The block's value or, when the time is up, what is yielded. For what waits inside of this library: it raises
+    # nothing, and {deadline} knows nothing of it.
     def limited(scheduler, seconds, block)
       mark = Object.new
       scheduler.__timeout_after(seconds, Expiry, mark, &block)
