@@ -4,6 +4,7 @@ require "socket"
 require_relative "evented/version"
 require_relative "evented/errors"
 require_relative "evented/native"
+require_relative "evented/arguments"
 require_relative "evented/lock"
 require_relative "evented/offload_pool"
 require_relative "evented/scheduler"
@@ -70,10 +71,13 @@ module Evented
     #
     # @param timeout [Numeric, nil] seconds after which a cancelled task is not protected any more
     # @return [Object] the block's value
+    # @raise [ArgumentError] if there is no block, or the timeout is negative
+    # @raise [TypeError] if the timeout is no number
     # @suspends if the block does
     def shield(timeout: nil, &)
       raise ArgumentError, "Evented.shield needs a block" unless block_given?
 
+      Arguments.timeout(timeout)
       (task = Task.current?) ? task.shield(timeout, &) : yield
     end
 

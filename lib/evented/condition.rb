@@ -26,7 +26,7 @@ module Evented
     # @suspends always
     # @threadsafe yes
     def wait(timeout: nil)
-      Waiter.check(timeout)
+      Arguments.timeout(timeout)
       waiter = Waiter.new(self)
       begin
         @lock.exclusively { @waiting[waiter] = true }

@@ -89,7 +89,7 @@ module Evented
     # @suspends unless there is one
     def receive(timeout: nil, &)
       mailbox = Task.current.mailbox
-      return mailbox.receive(&) if timeout.nil?
+      return mailbox.receive(&) if Arguments.timeout(timeout).nil?
 
       timeout(timeout, message: "no message has come within #{timeout} s") { mailbox.receive(&) }
     end

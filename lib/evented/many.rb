@@ -143,7 +143,7 @@ module Evented
       raise ArgumentError, "Evented.map needs a block" unless block
 
       source = source_of(enum)
-      check_limit(limit)
+      Arguments.integer(limit, "limit:")
       return lazy_map(source, limit, block) if enum.is_a?(Enumerator::Lazy)
 
       Task.current? ? Many.map(source, limit, block) : run { Many.map(source, limit, block) }
@@ -164,7 +164,7 @@ module Evented
       raise ArgumentError, "Evented.each needs a block" unless block
 
       source = source_of(enum)
-      check_limit(limit)
+      Arguments.integer(limit, "limit:")
       Task.current? ? Many.each(source, limit, block) : run { Many.each(source, limit, block) }
       enum
     end
@@ -247,11 +247,6 @@ module Evented
       raise TypeError, "#{enum.inspect} can't be enumerated: it has no method each" unless enum.respond_to?(:each)
 
       enum.to_enum
-    end
-
-    def check_limit(limit)
-      raise TypeError, "limit: is how many at a time, an Integer, not #{limit.inspect}" unless limit.is_a?(Integer)
-      raise ArgumentError, "limit: has to be at least 1, not #{limit}: nothing would ever run" unless limit.positive?
     end
 
     def check_callables(callables, name, block)

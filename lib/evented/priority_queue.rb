@@ -48,7 +48,7 @@ module Evented
     # @suspends while it is empty and not closed
     # @threadsafe yes
     def pop(non_block = false, timeout: nil) # rubocop:disable Style/OptionalBooleanParameter
-      Waiter.check(timeout)
+      Arguments.timeout(timeout)
       raise ArgumentError, "can't set a timeout if non_block is enabled" if non_block && timeout
 
       entry = waiter = nil

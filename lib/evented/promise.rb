@@ -73,7 +73,7 @@ module Evented
     # @suspends unless it is settled
     # @threadsafe yes
     def value(timeout: nil)
-      Waiter.check(timeout)
+      Arguments.timeout(timeout)
       await(timeout) unless @state
       @state == :rejected ? raise(@result) : @result
     end

@@ -13,7 +13,7 @@ module Evented
     def sleep(seconds = nil)
       return Kernel.sleep if seconds.nil?
 
-      check_seconds(seconds, "the time to sleep")
+      Arguments.seconds(seconds, "the time to sleep")
       Kernel.sleep(seconds)
     end
 
@@ -83,8 +83,8 @@ module Evented
     def every(seconds, transient: false)
       raise ArgumentError, "Evented.every needs a block" unless block_given?
 
-      check_seconds(seconds, "the time between two turns")
-      raise ArgumentError, "the time between two turns must be positive, not #{seconds}" unless seconds.positive?
+      Arguments.seconds(seconds, "the time between two turns")
+      raise ArgumentError, "the time between two turns has to be positive, not #{seconds}" unless seconds.positive?
 
       spawn(name: "every #{seconds} s", transient: transient) do |task|
         due = clock + seconds
@@ -121,9 +121,8 @@ module Evented
     # Also where there is no limit.
     def timeout_without_reactor(seconds, error, message, &)
       raise ArgumentError, "Evented.timeout needs a block" unless block_given?
-      return yield if seconds.nil?
+      return yield if Arguments.timeout(seconds).nil?
 
-      check_seconds(seconds, "a timeout")
       thread = Thread.current
       outer = thread[:__evented_limit]
       thread[:__evented_limit] = [clock, seconds, outer]
@@ -132,12 +131,6 @@ module Evented
       ensure
         thread[:__evented_limit] = outer
       end
-    end
-
-    def check_seconds(seconds, what)
-      raise TypeError, "#{what} is a number of seconds, not #{seconds.inspect}" unless seconds.is_a?(Numeric)
-      raise ArgumentError, "#{what} must be a number of seconds, not #{seconds}" if seconds.to_f.nan?
-      raise ArgumentError, "#{what} must not be negative: #{seconds}" if seconds.negative?
     end
 
     def check_error(error)

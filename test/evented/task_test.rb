@@ -461,6 +461,8 @@ class Evented::TaskTest < Minitest::Test # rubocop:disable Style/ClassAndModuleC
       assert_raises(ArgumentError) { task.on_complete }
       assert_raises(ArgumentError) { task.on_complete(:nothing_to_call) }
       assert_raises(ArgumentError) { Evented.shield }
+      assert_raises(ArgumentError) { Evented.shield(timeout: -1) { flunk } }
+      assert_raises(TypeError) { Evented.shield(timeout: "1") { flunk } }
     end
   end
 

@@ -220,7 +220,7 @@ class TimeTest < Minitest::Test
       assert_raises(ArgumentError) { Evented.timeout(seconds) { flunk } }
       assert_raises(ArgumentError) { Evented.sleep(seconds) }
     end
-    ["soon", :soon, Object.new].each do |seconds|
+    ["soon", :soon, 1i, Object.new].each do |seconds|
       assert_raises(TypeError) { Evented.timeout(seconds) { flunk } }
       assert_match(/number of seconds/, assert_raises(TypeError) { Evented.sleep(seconds) }.message)
     end

@@ -19,7 +19,7 @@ module Evented
       # @raise [ArgumentError] if one of them makes no sense
       def initialize(timeout: 60, leaks: true, allow: [], shuffle: false)
         leaks = leaks == true ? Settings::LEAKS : Array(leaks || [])
-        unless timeout.nil? || (timeout.is_a?(Numeric) && timeout.positive?)
+        unless timeout.nil? || (timeout.is_a?(Numeric) && timeout.real? && timeout.positive?)
           raise ArgumentError, "the timeout of an example is a positive number of seconds or nil, not " \
                                "#{timeout.inspect}"
         end

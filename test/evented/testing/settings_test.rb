@@ -51,6 +51,7 @@ class TestingSettingsTest < Minitest::Test
   def test_bad_input_is_refused
     assert_raises(ArgumentError) { Evented::Testing.configure(timeout: 0) }
     assert_raises(ArgumentError) { Evented::Testing.configure(timeout: "5") }
+    assert_raises(ArgumentError) { Evented::Testing.configure(timeout: 5i) }
     assert_raises(ArgumentError) { Evented::Testing.configure(leaks: :threads) }
     assert_raises(ArgumentError) { Evented::Testing.configure(patience: 5) }
     assert_raises(ArgumentError) { Settings.new.changed_by("5") }
