@@ -8,11 +8,11 @@ module Evented
   #   printer.mailbox << "hello"
   class Mailbox
     # Several threads may ask for a task's mailbox at the same time, and it is made only then.
-    LOCK = Thread::Mutex.new
+    LOCK = Lock.new
     private_constant :LOCK
 
     # @private
-    def self.make(&) = LOCK.synchronize(&)
+    def self.make(&) = LOCK.exclusively(&)
 
     # @private
     def initialize(task)
@@ -55,7 +55,7 @@ module Evented
     # @private
     def receive
       position = 0
-      loop do
+      while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of the block for its end
         # (It is put there before anybody is asked, so that no exception can lose it.)
         @left << @queue.pop if position >= @left.size
         return @left.delete_at(position) if !block_given? || yield(@left[position])

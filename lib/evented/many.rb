@@ -41,7 +41,7 @@ module Evented
           end
         end
         scope.task.on_complete(ended)
-        loop do
+        while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of the consumer for its end
           consumer.wait_until { failed || !scope.task.alive? || (window.any? && !window.first.alive?) }
           # The failure of one is that of the scope, which tells of all of them.
           scope.task.wait if failed&.status == :failed || scope.task.status == :failed

@@ -143,8 +143,7 @@ module Evented
       true
     end
 
-    def call_back
-      failures = []
+    def call_back(failures = [])
       while (callback = @lock.exclusively { @callbacks.shift || (@callbacks = nil) })
         begin
           callback.last.call(@result) if callback.first == @state
@@ -152,11 +151,15 @@ module Evented
           failures << e
         end
       end
+      all_called = true
       return if failures.empty?
 
       # What ends a task, a thread or the process is not wrapped into anything.
       raise failures.find { |error| !error.is_a?(StandardError) } ||
             (failures.one? ? failures.first : MultipleErrors.new(failures))
+    ensure
+      # Left by `throw`, or because the thread is killed: the others are called all the same.
+      call_back(failures) unless all_called || @callbacks.nil?
     end
 
     def on(state, callable, name)

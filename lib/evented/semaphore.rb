@@ -72,15 +72,16 @@ module Evented
     # @suspends no
     # @threadsafe yes
     def release
-      @lock.lock
-      begin
-        given = @free += 1 if @free < @limit && !@waiting
-      ensure
-        @lock.unlock
+      if @lock.try_lock
+        begin
+          given = @free += 1 if @free < @limit && !@waiting
+        ensure
+          @lock.unlock
+        end
       end
       self
     ensure
-      # If somebody waits, or if this fiber was cancelled while another thread had the lock.
+      # If somebody waits, or if another thread had the lock.
       given || @lock.exclusively { give_back }
     end
 

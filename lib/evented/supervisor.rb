@@ -200,7 +200,7 @@ module Evented
     def oversee
       @leaving = false
       yield self if block_given?
-      loop do
+      while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of a callback for its end
         start(@waiting.shift) until @waiting.empty?
         see_to(*@arrived.shift) until @arrived.empty?
         break if @running.empty? && @waiting.empty?

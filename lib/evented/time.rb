@@ -88,7 +88,7 @@ module Evented
 
       spawn(name: "every #{seconds} s", transient: transient) do |task|
         due = clock + seconds
-        loop do
+        while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of the block for its end
           Kernel.sleep([due - clock, 0].max)
           yield task
           due += seconds

@@ -372,6 +372,15 @@ class SupervisorTest < Minitest::Test
     end
   end
 
+  def test_what_a_callback_raises_ends_it
+    stop = ->(*) { raise StopIteration }
+    [{ backoff: stop }, { on_failure: stop }].each do |callback|
+      assert_raises(StopIteration) do
+        Evented::Supervisor.run(on_failure: nil, **callback) { |supervisor| supervisor.supervise { raise Boom } }
+      end
+    end
+  end
+
   def test_who_was_still_to_be_started_when_it_was_over_is_not_started_the_next_time
     started = []
     supervisor = nil

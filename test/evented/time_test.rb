@@ -152,6 +152,13 @@ class TimeTest < Minitest::Test
     assert_raises(Evented::TimeoutError) { Evented.timeout(0.001) { sleep } }
   end
 
+  def test_a_stop_iteration_in_a_turn_is_a_failure
+    in_reactor do
+      ticker = Evented.every(0.001) { raise StopIteration }
+      assert_raises(StopIteration) { ticker.wait }
+    end
+  end
+
   def test_every_so_often
     turns = []
     Evented::Testing.virtual_time do
