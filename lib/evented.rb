@@ -62,6 +62,7 @@ module Evented
     # @return [Evented::Task]
     # @raise [Evented::Error] outside of a reactor
     # @suspends until the child first waits
+    # @threadsafe each call is about the fiber that makes it
     def spawn(name: nil, transient: false, &)
       Task.current.spawn(name: name, transient: transient, &)
     end
@@ -74,6 +75,7 @@ module Evented
     # @raise [ArgumentError] if there is no block, or the timeout is negative
     # @raise [TypeError] if the timeout is no number
     # @suspends if the block does
+    # @threadsafe each call is about the fiber that makes it
     def shield(timeout: nil, &)
       raise ArgumentError, "Evented.shield needs a block" unless block_given?
 

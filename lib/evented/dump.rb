@@ -7,7 +7,7 @@ module Evented
   #
   # @private
   class Dump
-    LIB = "#{__dir__}/".freeze
+    LIB = ["#{__dir__}/", "#{__dir__}.rb:"].freeze
     private_constant :LIB
 
     # @param roots [Array<Evented::Task>]
@@ -41,7 +41,7 @@ module Evented
         name: text(task.name), status: task.status, annotation: text(task.annotation),
         waits_for: what && { what: what, object: text(name_of(object)), descriptor: descriptor,
                              seconds: seconds.round(3) },
-        started_at: task.source_location&.join(":")&.then { |place| place unless place.start_with?(LIB) },
+        started_at: task.source_location&.join(":")&.then { |place| place unless place.start_with?(*LIB) },
         stands_at: line(task),
         children: task.children.map { |child| describe(child, waits) }
       }.compact
@@ -50,7 +50,7 @@ module Evented
     # The innermost line that is not ours.
     def line(task)
       backtrace = task.equal?(Task.current?) ? caller : task.fiber&.backtrace
-      backtrace&.find { |location| !location.start_with?(LIB, "<internal:") }
+      backtrace&.find { |location| !location.start_with?(*LIB, "<internal:") }
     end
 
     def name_of(object)
@@ -89,6 +89,7 @@ module Evented
     # @param format [Symbol] `:text` or `:json`
     # @return [String]
     # @raise [ArgumentError] for another format
+    # @suspends no
     # @threadsafe yes
     def dump(format: :text)
       check_format(format)

@@ -87,6 +87,7 @@ module Evented
     # @raise [TypeError] if it is no number
     # @raise [Evented::Error] outside of a reactor
     # @suspends unless there is one
+    # @threadsafe each call is about the fiber that makes it
     def receive(timeout: nil, &)
       mailbox = Task.current.mailbox
       return mailbox.receive(&) if Arguments.timeout(timeout).nil?

@@ -219,6 +219,7 @@ module Evented
     # @raise [Evented::Error] if one could never end, because it waits for the caller
     # @raise [Evented::WrongThreadError] if one belongs to another thread and none has ended
     # @suspends unless one has ended
+    # @threadsafe each call is about the fiber that makes it
     def first_completed(tasks)
       tasks = source_of(tasks).to_a.uniq(&:object_id)
       raise ArgumentError, "first_completed needs a task: of none, none is the first" if tasks.empty?

@@ -50,6 +50,7 @@ module Evented
 
     # As {#resolve}, unless it is settled already.
     #
+    # @param (see #resolve)
     # @return [Boolean] whether it was not
     # @suspends if a callback does
     # @threadsafe yes
@@ -57,6 +58,7 @@ module Evented
 
     # As {#reject}, unless it is settled already.
     #
+    # @param (see #reject)
     # @return [Boolean] whether it was not
     # @raise [TypeError] if that is neither an exception nor a message
     # @suspends if a callback does

@@ -49,6 +49,7 @@ module Evented
       #   take real time. What the block started is cancelled then
       # @raise [ArgumentError] if there is no block
       # @suspends if the block does
+      # @threadsafe each call is about this thread's reactor
       def virtual_time
         raise ArgumentError, "virtual_time needs a block" unless block_given?
 
@@ -67,6 +68,7 @@ module Evented
       # @param number [Integer, nil] nil restores the usual order
       # @return [Integer, nil] the number
       # @raise [TypeError] if it is no integer
+      # @suspends no
       def seed(number)
         raise TypeError, "a seed is an Integer, not #{number.inspect}" unless number.nil? || number.is_a?(Integer)
 

@@ -10,6 +10,7 @@ module Evented
     # @raise [ArgumentError] if it is negative
     # @raise [TypeError] if it is no number
     # @suspends inside a reactor; elsewhere it blocks the thread
+    # @threadsafe each call is about the fiber that makes it
     def sleep(seconds = nil)
       return Kernel.sleep if seconds.nil?
 
@@ -28,6 +29,7 @@ module Evented
     # @raise [ArgumentError] if `seconds` is negative
     # @raise [TypeError] if `seconds` is no number, or `error` can't be raised
     # @suspends if the block does
+    # @threadsafe each call is about the fiber that makes it
     def timeout(seconds, error: nil, message: nil, &)
       check_error(error) if error
       scheduler = Fiber.current_scheduler
@@ -79,7 +81,9 @@ module Evented
     # @return [Evented::Task] to be cancelled when it has been often enough
     # @raise [ArgumentError] if `seconds` is not positive
     # @raise [TypeError] if it is no number
+    # @raise [Evented::Error] outside of a reactor
     # @suspends no
+    # @threadsafe each call is about the fiber that makes it
     def every(seconds, transient: false)
       raise ArgumentError, "Evented.every needs a block" unless block_given?
 
