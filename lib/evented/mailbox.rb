@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Evented
-  # Messages for one task, from any thread.
+  # Messages for one task, from any thread; from a signal handler too, if {Task#mailbox} was called before.
   #
   # @example
   #   printer = Evented { loop { puts Evented.receive } }

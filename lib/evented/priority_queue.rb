@@ -2,7 +2,8 @@
 
 module Evented
   # A queue that gives out what has the lowest number first and, among equals, what came first. For fibers of any
-  # reactor and for plain threads, with the methods of Ruby's queue.
+  # reactor and for plain threads, with the methods of Ruby's queue. In a signal handler Ruby lets nobody lock: push
+  # to an {Evented::Queue} there.
   #
   # @example
   #   jobs = Evented::PriorityQueue.new

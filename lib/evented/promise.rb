@@ -2,7 +2,7 @@
 
 module Evented
   # A value, or an error, that comes once. Fibers of any reactor and plain threads can wait for it, and code that lives
-  # on callbacks can be told.
+  # on callbacks can be told. In a signal handler Ruby lets nobody lock: push to an {Evented::Queue} there.
   #
   # @example
   #   promise = Evented::Promise.new

@@ -5,7 +5,7 @@ module Evented
   # straight to the one that waits longest, and nobody who comes by can snatch it.
   #
   # For fibers of any reactor and for plain threads, even for both at once. A permit belongs to nobody: one fiber may
-  # acquire it and another one release it.
+  # acquire it and another one release it. In a signal handler Ruby lets nobody lock: push to an {Evented::Queue} there.
   #
   # @example
   #   connections = Evented::Semaphore.new(10)
@@ -72,16 +72,15 @@ module Evented
     # @suspends no
     # @threadsafe yes
     def release
-      if @lock.try_lock
-        begin
-          given = @free += 1 if @free < @limit && !@waiting
-        ensure
-          @lock.unlock
-        end
+      @lock.lock
+      begin
+        given = @free += 1 if @free < @limit && !@waiting
+      ensure
+        @lock.unlock
       end
       self
     ensure
-      # If somebody waits, or if another thread had the lock.
+      # If somebody waits, or if this fiber was cancelled while another thread had the lock.
       given || @lock.exclusively { give_back }
     end
 

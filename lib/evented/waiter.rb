@@ -50,7 +50,7 @@ module Evented
       # What was handed over at the very moment at which the time was up is not lost.
       return @value if in_time || @handed
 
-      block_given? ? yield : raise(TimeoutError, "execution expired")
+      block_given? ? yield : raise(TimeoutError, "waited #{timeout} s in vain: #{@place.inspect}")
     end
   end
   private_constant :Waiter

@@ -183,18 +183,6 @@ class SemaphoreTest < Minitest::Test
     assert_equal 1, semaphore.available
   end
 
-  def test_a_signal_handler_may_release
-    assert_equal "0 1\n", output_of_ruby(<<~RUBY)
-      semaphore = Evented::Semaphore.new(1)
-      semaphore.acquire
-      trap(:USR1) { semaphore.release }
-      free = semaphore.available
-      Process.kill(:USR1, $$)
-      Thread.pass until semaphore.available == 1
-      puts [free, semaphore.available].join(" ")
-    RUBY
-  end
-
   def test_a_release_without_an_acquire_is_refused
     semaphore = Evented::Semaphore.new(2)
     semaphore.acquire

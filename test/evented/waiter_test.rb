@@ -34,8 +34,8 @@ class WaiterTest < Minitest::Test
   end
 
   def test_its_time_is_up_in_a_thread_in_a_fiber_and_in_virtual_time
-    wait = -> { assert_raises(Evented::TimeoutError) { WAITER.new(self).await(0.001) } }
-    wait.call
+    wait = -> { assert_raises(Evented::TimeoutError) { WAITER.new(:a_place).await(0.001) } }
+    assert_equal "waited 0.001 s in vain: :a_place", wait.call.message
     in_reactor { wait.call }
     Evented::Testing.virtual_time { assert_raises(Evented::TimeoutError) { WAITER.new(self).await(3600) } }
   end

@@ -26,6 +26,9 @@ module Evented
         if (unknown = leaks - Settings::LEAKS).any?
           raise ArgumentError, "unknown leaks #{unknown.inspect}: #{Settings::LEAKS.inspect}, true and false are known"
         end
+        if (text = Array(allow).grep(String).first)
+          raise ArgumentError, "allow: takes a Regexp, a class or a lambda; for this text, /#{Regexp.escape(text)}/"
+        end
 
         super(timeout: timeout, leaks: leaks, allow: Array(allow), shuffle: shuffle)
       end
