@@ -4,6 +4,7 @@ require "socket"
 require_relative "evented/version"
 require_relative "evented/errors"
 require_relative "evented/native"
+require_relative "evented/arguments"
 require_relative "evented/lock"
 require_relative "evented/offload_pool"
 require_relative "evented/scheduler"
@@ -61,6 +62,7 @@ module Evented
     # @return [Evented::Task]
     # @raise [Evented::Error] outside of a reactor
     # @suspends until the child first waits
+    # @threadsafe each call is about the fiber that makes it
     def spawn(name: nil, transient: false, &)
       Task.current.spawn(name: name, transient: transient, &)
     end
@@ -71,12 +73,13 @@ module Evented
     # @param timeout [Numeric, nil] seconds after which a cancelled task is not protected any more
     # @return [Object] the block's value
     # @raise [ArgumentError] if there is no block, or the timeout is negative
-    # @raise [TypeError] if it is no number
+    # @raise [TypeError] if the timeout is no number
     # @suspends if the block does
+    # @threadsafe each call is about the fiber that makes it
     def shield(timeout: nil, &)
       raise ArgumentError, "Evented.shield needs a block" unless block_given?
 
-      check_seconds(timeout, "the timeout of a shield") if timeout
+      Arguments.timeout(timeout)
       (task = Task.current?) ? task.shield(timeout, &) : yield
     end
 

@@ -16,13 +16,14 @@ module Evented
   # Owned by the thread whose reactor runs the tasks.
   class Barrier
     def initialize
-      # Those that have not ended, as the keys of a Hash; and the reactor that runs them.
+      # Those that have not ended, as the keys of a Hash; and the reactor and the process that run them.
       @tasks = {}.compare_by_identity
       @scheduler = nil
+      @pid = Process.pid
       @ended = method(:ended)
       @bell = Doorbell.new(self)
-      # As long as somebody waits: those that have ended and are to be looked at; those whose failure it has to raise;
-      # and whether it wants to see all of them.
+      # As long as somebody waits: those that have ended and are to be looked at; those whose failure it has to raise
+      # (the keys of a Hash); and whether it wants to see all of them.
       @arrived = nil
       @claimed = nil
       @all = false
@@ -125,12 +126,12 @@ module Evented
       return unless task.status == :failed
 
       task.claim
-      @claimed << task
+      @claimed[task] = true
     end
 
     def look_out(all)
       @arrived = []
-      @claimed = []
+      @claimed = {}.compare_by_identity
       @all = all
       # What was raised in the parent meanwhile is over.
       @before&.each_key { |task| arrive(task) if task.claim }
@@ -139,7 +140,9 @@ module Evented
 
     def look_at(task, failed)
       yield task if block_given? && failed.empty?
-      return if task.status != :failed || (block_given? && !task.claimed?)
+      return if task.status != :failed
+      # The block has heard it.
+      return @claimed.delete(task) if block_given? && !task.claimed?
 
       cancel_all(Cancel.new("another task of its barrier failed", cause: task.error)) if failed.empty?
       failed << task
@@ -148,7 +151,7 @@ module Evented
     def look_away
       claimed = @claimed
       @arrived = @claimed = nil
-      claimed&.each(&:disclaim)
+      claimed&.each_key(&:disclaim)
     end
 
     def raise_all(failed)
@@ -168,9 +171,16 @@ module Evented
     end
 
     def check_thread
+      forget_those_of_the_parent_process unless @pid == Process.pid
       return if @tasks.empty? || @scheduler.equal?(Fiber.scheduler)
 
       raise WrongThreadError, "another thread's reactor runs the tasks of this barrier: use one for each thread"
+    end
+
+    # In a forked child they would never end.
+    def forget_those_of_the_parent_process
+      @pid = Process.pid
+      @tasks.clear
     end
   end
 end

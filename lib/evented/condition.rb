@@ -3,6 +3,7 @@
 module Evented
   # Something that may come about again and again, for which fibers of any reactor and plain threads wait. No mutex is
   # needed, and whoever was not waiting at the time hears nothing of it; for what comes about once see {Promise}.
+  # In a signal handler Ruby lets nobody lock: push to an {Evented::Queue} there.
   #
   # (Async's Condition#signal wakes all who wait. Here that is {#broadcast}, as in Ruby's ConditionVariable.)
   #
@@ -26,7 +27,7 @@ module Evented
     # @suspends always
     # @threadsafe yes
     def wait(timeout: nil)
-      Waiter.check(timeout)
+      Arguments.timeout(timeout)
       waiter = Waiter.new(self)
       begin
         @lock.exclusively { @waiting[waiter] = true }

@@ -7,7 +7,7 @@ module Evented
   #
   # @private
   class Dump
-    LIB = "#{__dir__}/".freeze
+    LIB = ["#{__dir__}/", "#{__dir__}.rb:"].freeze
     private_constant :LIB
 
     # @param roots [Array<Evented::Task>]
@@ -38,9 +38,10 @@ module Evented
     def describe(task, waits)
       what, object, descriptor, seconds = waits[task.fiber]
       {
-        name: task.name, status: task.status, annotation: task.annotation,
-        waits_for: what && { what: what, object: name_of(object), descriptor: descriptor, seconds: seconds.round(3) },
-        started_at: task.source_location&.join(":")&.then { |place| place unless place.start_with?(LIB) },
+        name: text(task.name), status: task.status, annotation: text(task.annotation),
+        waits_for: what && { what: what, object: text(name_of(object)), descriptor: descriptor,
+                             seconds: seconds.round(3) },
+        started_at: task.source_location&.join(":")&.then { |place| place unless place.start_with?(*LIB) },
         stands_at: line(task),
         children: task.children.map { |child| describe(child, waits) }
       }.compact
@@ -49,7 +50,7 @@ module Evented
     # The innermost line that is not ours.
     def line(task)
       backtrace = task.equal?(Task.current?) ? caller : task.fiber&.backtrace
-      backtrace&.find { |location| !location.start_with?(LIB, "<internal:") }
+      backtrace&.find { |location| !location.start_with?(*LIB, "<internal:") }
     end
 
     def name_of(object)
@@ -60,6 +61,13 @@ module Evented
       when Waiter then name_of(object.place)
       else object.class.to_s
       end
+    end
+
+    # What came from a socket, say, may not be UTF-8, without which there is no JSON.
+    def text(string)
+      return string unless string.is_a?(String)
+
+      string.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub
     end
 
     def draw(task, indent)
@@ -81,14 +89,12 @@ module Evented
     # @param format [Symbol] `:text` or `:json`
     # @return [String]
     # @raise [ArgumentError] for another format
+    # @suspends no
     # @threadsafe yes
     def dump(format: :text)
+      check_format(format)
       dump = Dump.new(Task.roots)
-      case format
-      when :text then dump.to_s
-      when :json then dump.to_json
-      else raise ArgumentError, "unknown format #{format.inspect}: :text and :json are known"
-      end
+      format == :json ? dump.to_json : dump.to_s
     end
 
     # Writes {dump} whenever the process gets a signal.
@@ -97,9 +103,23 @@ module Evented
     # @param io [IO]
     # @param format [Symbol] as for {dump}
     # @return [void]
-    # @raise [ArgumentError] if there is no such signal, or it is not to be had
+    # @raise [ArgumentError] if there is no such signal, or it is not to be had, or for another format
+    # @raise [TypeError] if `io` can't be written to
+    # @suspends no
+    # @threadsafe yes
     def dump_on(signal, io: $stderr, format: :text)
+      check_format(format)
+      raise TypeError, "io: has to be an IO, such as $stderr, not #{io.inspect}" unless io.respond_to?(:write)
+
       trap(signal) { io.write(dump(format: format), "\n") }
+    end
+
+    private
+
+    def check_format(format)
+      return if %i[text json].include?(format)
+
+      raise ArgumentError, "unknown format #{format.inspect}: :text and :json are known"
     end
   end
 end

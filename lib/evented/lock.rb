@@ -10,10 +10,11 @@ module Evented
     private_constant :UNINTERRUPTED
 
     # @return [Object] the block's value
+    # @raise [ThreadError] in a signal handler, always: the fiber below it may be the one that has locked it
     # @threadsafe yes
     def exclusively
       Thread.handle_interrupt(UNINTERRUPTED) do
-        try_lock || Fiber.blocking { lock }
+        Fiber.blocking { lock }
         begin
           yield
         ensure

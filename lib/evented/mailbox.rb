@@ -1,18 +1,18 @@
 # frozen_string_literal: true
 
 module Evented
-  # Messages for one task, from any thread.
+  # Messages for one task, from any thread; from a signal handler too, if {Task#mailbox} was called before.
   #
   # @example
   #   printer = Evented { loop { puts Evented.receive } }
   #   printer.mailbox << "hello"
   class Mailbox
     # Several threads may ask for a task's mailbox at the same time, and it is made only then.
-    LOCK = Thread::Mutex.new
+    LOCK = Lock.new
     private_constant :LOCK
 
     # @private
-    def self.make(&) = LOCK.synchronize(&)
+    def self.make(&) = LOCK.exclusively(&)
 
     # @private
     def initialize(task)
@@ -55,7 +55,7 @@ module Evented
     # @private
     def receive
       position = 0
-      loop do
+      while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of the block for its end
         # (It is put there before anybody is asked, so that no exception can lose it.)
         @left << @queue.pop if position >= @left.size
         return @left.delete_at(position) if !block_given? || yield(@left[position])
@@ -87,9 +87,10 @@ module Evented
     # @raise [TypeError] if it is no number
     # @raise [Evented::Error] outside of a reactor
     # @suspends unless there is one
+    # @threadsafe each call is about the fiber that makes it
     def receive(timeout: nil, &)
       mailbox = Task.current.mailbox
-      return mailbox.receive(&) if timeout.nil?
+      return mailbox.receive(&) if Arguments.timeout(timeout).nil?
 
       timeout(timeout, message: "no message has come within #{timeout} s") { mailbox.receive(&) }
     end

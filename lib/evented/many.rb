@@ -41,7 +41,7 @@ module Evented
           end
         end
         scope.task.on_complete(ended)
-        loop do
+        while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of the consumer for its end
           consumer.wait_until { failed || !scope.task.alive? || (window.any? && !window.first.alive?) }
           # The failure of one is that of the scope, which tells of all of them.
           scope.task.wait if failed&.status == :failed || scope.task.status == :failed
@@ -143,7 +143,7 @@ module Evented
       raise ArgumentError, "Evented.map needs a block" unless block
 
       source = source_of(enum)
-      check_limit(limit)
+      Arguments.integer(limit, "limit:")
       return lazy_map(source, limit, block) if enum.is_a?(Enumerator::Lazy)
 
       Task.current? ? Many.map(source, limit, block) : run { Many.map(source, limit, block) }
@@ -164,7 +164,7 @@ module Evented
       raise ArgumentError, "Evented.each needs a block" unless block
 
       source = source_of(enum)
-      check_limit(limit)
+      Arguments.integer(limit, "limit:")
       Task.current? ? Many.each(source, limit, block) : run { Many.each(source, limit, block) }
       enum
     end
@@ -219,6 +219,7 @@ module Evented
     # @raise [Evented::Error] if one could never end, because it waits for the caller
     # @raise [Evented::WrongThreadError] if one belongs to another thread and none has ended
     # @suspends unless one has ended
+    # @threadsafe each call is about the fiber that makes it
     def first_completed(tasks)
       tasks = source_of(tasks).to_a.uniq(&:object_id)
       raise ArgumentError, "first_completed needs a task: of none, none is the first" if tasks.empty?
@@ -247,11 +248,6 @@ module Evented
       raise TypeError, "#{enum.inspect} can't be enumerated: it has no method each" unless enum.respond_to?(:each)
 
       enum.to_enum
-    end
-
-    def check_limit(limit)
-      raise TypeError, "limit: is how many at a time, an Integer, not #{limit.inspect}" unless limit.is_a?(Integer)
-      raise ArgumentError, "limit: has to be at least 1, not #{limit}: nothing would ever run" unless limit.positive?
     end
 
     def check_callables(callables, name, block)

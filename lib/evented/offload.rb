@@ -158,10 +158,7 @@ module Evented
     # @raise [TypeError, ArgumentError]
     # @threadsafe yes
     def offload_threads=(number)
-      raise TypeError, "a number of threads is an Integer, not #{number.inspect}" unless number.is_a?(Integer)
-      raise ArgumentError, "offloaded blocks need at least 1 thread, not #{number}" unless number.positive?
-
-      OffloadPool.limit = number
+      OffloadPool.limit = Arguments.integer(number, "the number of threads")
     end
   end
 end

@@ -2,7 +2,8 @@
 
 module Evented
   # A queue that gives out what has the lowest number first and, among equals, what came first. For fibers of any
-  # reactor and for plain threads, with the methods of Ruby's queue.
+  # reactor and for plain threads, with the methods of Ruby's queue. In a signal handler Ruby lets nobody lock: push
+  # to an {Evented::Queue} there.
   #
   # @example
   #   jobs = Evented::PriorityQueue.new
@@ -48,7 +49,7 @@ module Evented
     # @suspends while it is empty and not closed
     # @threadsafe yes
     def pop(non_block = false, timeout: nil) # rubocop:disable Style/OptionalBooleanParameter
-      Waiter.check(timeout)
+      Arguments.timeout(timeout)
       raise ArgumentError, "can't set a timeout if non_block is enabled" if non_block && timeout
 
       entry = waiter = nil

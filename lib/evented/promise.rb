@@ -2,7 +2,7 @@
 
 module Evented
   # A value, or an error, that comes once. Fibers of any reactor and plain threads can wait for it, and code that lives
-  # on callbacks can be told.
+  # on callbacks can be told. In a signal handler Ruby lets nobody lock: push to an {Evented::Queue} there.
   #
   # @example
   #   promise = Evented::Promise.new
@@ -50,6 +50,7 @@ module Evented
 
     # As {#resolve}, unless it is settled already.
     #
+    # @param (see #resolve)
     # @return [Boolean] whether it was not
     # @suspends if a callback does
     # @threadsafe yes
@@ -57,6 +58,7 @@ module Evented
 
     # As {#reject}, unless it is settled already.
     #
+    # @param (see #reject)
     # @return [Boolean] whether it was not
     # @raise [TypeError] if that is neither an exception nor a message
     # @suspends if a callback does
@@ -73,7 +75,7 @@ module Evented
     # @suspends unless it is settled
     # @threadsafe yes
     def value(timeout: nil)
-      Waiter.check(timeout)
+      Arguments.timeout(timeout)
       await(timeout) unless @state
       @state == :rejected ? raise(@result) : @result
     end
@@ -143,8 +145,7 @@ module Evented
       true
     end
 
-    def call_back
-      failures = []
+    def call_back(failures = [])
       while (callback = @lock.exclusively { @callbacks.shift || (@callbacks = nil) })
         begin
           callback.last.call(@result) if callback.first == @state
@@ -152,11 +153,15 @@ module Evented
           failures << e
         end
       end
+      all_called = true
       return if failures.empty?
 
       # What ends a task, a thread or the process is not wrapped into anything.
       raise failures.find { |error| !error.is_a?(StandardError) } ||
             (failures.one? ? failures.first : MultipleErrors.new(failures))
+    ensure
+      # Left by `throw`, or because the thread is killed: the others are called all the same.
+      call_back(failures) unless all_called || @callbacks.nil?
     end
 
     def on(state, callable, name)

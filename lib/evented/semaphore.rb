@@ -5,7 +5,7 @@ module Evented
   # straight to the one that waits longest, and nobody who comes by can snatch it.
   #
   # For fibers of any reactor and for plain threads, even for both at once. A permit belongs to nobody: one fiber may
-  # acquire it and another one release it.
+  # acquire it and another one release it. In a signal handler Ruby lets nobody lock: push to an {Evented::Queue} there.
   #
   # @example
   #   connections = Evented::Semaphore.new(10)
@@ -17,7 +17,7 @@ module Evented
     # @param limit [Integer] at least 1
     # @raise [TypeError, ArgumentError]
     def initialize(limit)
-      @limit = check(limit)
+      @limit = Arguments.integer(limit, "a limit")
       # Permits that nobody has; negative if there are more out than a lowered limit allows. None if anybody waits.
       @free = limit
       # Those who wait, as the keys of a Hash; nil if nobody does.
@@ -35,7 +35,7 @@ module Evented
     # @suspends if there is none
     # @threadsafe yes
     def acquire(timeout: nil)
-      timeout.nil? || Waiter.check(timeout)
+      timeout.nil? || Arguments.timeout(timeout)
       begin
         @lock.lock
         begin
@@ -92,7 +92,7 @@ module Evented
     # @suspends no
     # @threadsafe yes
     def limit=(limit)
-      check(limit)
+      Arguments.integer(limit, "a limit")
       @lock.exclusively do
         @free += limit - @limit
         @limit = limit
@@ -112,13 +112,6 @@ module Evented
     def inspect = "#<#{self.class} limit=#{@limit} available=#{available} waiting=#{waiting}>"
 
     private
-
-    def check(limit)
-      raise TypeError, "a limit is an Integer, not #{limit.inspect}" unless limit.is_a?(Integer)
-      raise ArgumentError, "a limit is at least 1, for otherwise nobody gets in: #{limit}" unless limit.positive?
-
-      limit
-    end
 
     def wait(waiter, timeout)
       @lock.exclusively do

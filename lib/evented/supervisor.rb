@@ -70,18 +70,13 @@ module Evented
       # @raise [TypeError] if one is no number
       # @threadsafe yes
       def backoff(base: 0.1, factor: 2, max: 30, jitter: true)
-        { base: base, factor: factor, max: max }.each { |name, number| check_number(number, name, least: 0) }
-        check_number(factor, :factor, least: 1)
+        Arguments.seconds(base, "base:")
+        Arguments.number(factor, "factor:", least: 1)
+        Arguments.seconds(max, "max:")
         lambda do |attempt|
           seconds = [base * (factor.to_f**attempt), max].min
           jitter ? Kernel.rand * seconds : seconds
         end
-      end
-
-      # @private
-      def check_number(number, name, least:)
-        raise TypeError, "#{name}: has to be a number, not #{number.inspect}" unless number.is_a?(Numeric)
-        raise ArgumentError, "#{name}: has to be at least #{least}, not #{number}" unless number >= least
       end
     end
 
@@ -97,10 +92,8 @@ module Evented
     # @raise [TypeError] if a number is none
     def initialize(strategy: :one_for_one, intensity: 3, period: 5, backoff: Supervisor.backoff, on_failure: REPORT)
       check_choice(strategy, STRATEGIES, "strategy")
-      raise TypeError, "intensity: has to be an Integer, not #{intensity.inspect}" unless intensity.is_a?(Integer)
-
-      Supervisor.check_number(intensity, :intensity, least: 0)
-      Supervisor.check_number(period, :period, least: 0)
+      Arguments.integer(intensity, "intensity:", least: 0)
+      Arguments.seconds(period, "period:")
       { backoff: backoff, on_failure: on_failure }.each do |name, callable|
         next if callable.nil? || callable.respond_to?(:call)
 
@@ -153,7 +146,8 @@ module Evented
     # @return [void] also after {#cancel}
     # @raise [Evented::Supervisor::TooManyRestarts] if they failed too often
     # @raise [Evented::Error] if it runs already
-    # @raise what the block raised, or a child while it cleaned up
+    # @raise what the block raised, or a child while it cleaned up, or `backoff` or `on_failure`
+    # @raise [TypeError, ArgumentError] if what `backoff` returns is no number of seconds
     # @suspends until all have ended and cleaned up; outside of a reactor it runs one
     # @threadsafe each call runs on the thread that makes it
     def run(&)
@@ -170,6 +164,7 @@ module Evented
       ensure
         @scope = nil
         @arrived.clear
+        @waiting.clear
       end
       nil
     end
@@ -205,7 +200,7 @@ module Evented
     def oversee
       @leaving = false
       yield self if block_given?
-      loop do
+      while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of a callback for its end
         start(@waiting.shift) until @waiting.empty?
         see_to(*@arrived.shift) until @arrived.empty?
         break if @running.empty? && @waiting.empty?
@@ -244,7 +239,7 @@ module Evented
 
       count(task)
       child.attempt = 0 if child.began && Evented.clock - child.began > @period
-      pause = @backoff ? @backoff.call(child.attempt) : 0
+      pause = @backoff ? Arguments.seconds(@backoff.call(child.attempt), "what backoff: returns") : 0
       child.attempt += 1
       all = @strategy == :one_for_all ? [child, *end_the_others].sort_by(&:number) : [child]
       all.each { |one| start(one, pause) }

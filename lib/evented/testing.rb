@@ -43,21 +43,22 @@ module Evented
       # Ruby itself measures the timeouts of its `Queue#pop` and `Thread#join`, so those raise; {Evented.timeout} does
       # it, and so do {Queue} and {LimitedQueue}.
       #
+      # @yieldparam task [Evented::Task] the task that the block is
       # @return [Object] the block's value
-      # @raise [Evented::Error] in the root task, if time would have to jump while somebody waits for a descriptor or a
-      #   process: those take real time
+      # @raise [Evented::Error] if time would have to jump while somebody waits for a descriptor or a process: those
+      #   take real time. What the block started is cancelled then
+      # @raise [ArgumentError] if there is no block
       # @suspends if the block does
-      def virtual_time(&block)
-        raise ArgumentError, "virtual_time needs a block" unless block
+      # @threadsafe each call is about this thread's reactor
+      def virtual_time
+        raise ArgumentError, "virtual_time needs a block" unless block_given?
 
         Queuing.keep_virtual_time
         Evented.run do |task|
-          scheduler = Fiber.scheduler
-          scheduler.__virtual_time = true
-          # A task, because what the block starts is to end in virtual time too.
-          task.spawn(name: "virtual time", &block).value
-        ensure
-          scheduler&.__virtual_time = false
+          Fiber.scheduler.virtual_time(task) do
+            # What the block starts is to end in virtual time too, whatever happens.
+            Scope.new("virtual time").run { |scope| yield scope.task }
+          end
         end
       end
 
@@ -67,6 +68,7 @@ module Evented
       # @param number [Integer, nil] nil restores the usual order
       # @return [Integer, nil] the number
       # @raise [TypeError] if it is no integer
+      # @suspends no
       def seed(number)
         raise TypeError, "a seed is an Integer, not #{number.inspect}" unless number.nil? || number.is_a?(Integer)
 

@@ -10,10 +10,11 @@ module Evented
     # @raise [ArgumentError] if it is negative
     # @raise [TypeError] if it is no number
     # @suspends inside a reactor; elsewhere it blocks the thread
+    # @threadsafe each call is about the fiber that makes it
     def sleep(seconds = nil)
       return Kernel.sleep if seconds.nil?
 
-      check_seconds(seconds, "the time to sleep")
+      Arguments.seconds(seconds, "the time to sleep")
       Kernel.sleep(seconds)
     end
 
@@ -28,6 +29,7 @@ module Evented
     # @raise [ArgumentError] if `seconds` is negative
     # @raise [TypeError] if `seconds` is no number, or `error` can't be raised
     # @suspends if the block does
+    # @threadsafe each call is about the fiber that makes it
     def timeout(seconds, error: nil, message: nil, &)
       check_error(error) if error
       scheduler = Fiber.current_scheduler
@@ -79,16 +81,18 @@ module Evented
     # @return [Evented::Task] to be cancelled when it has been often enough
     # @raise [ArgumentError] if `seconds` is not positive
     # @raise [TypeError] if it is no number
+    # @raise [Evented::Error] outside of a reactor
     # @suspends no
+    # @threadsafe each call is about the fiber that makes it
     def every(seconds, transient: false)
       raise ArgumentError, "Evented.every needs a block" unless block_given?
 
-      check_seconds(seconds, "the time between two turns")
-      raise ArgumentError, "the time between two turns must be positive, not #{seconds}" unless seconds.positive?
+      Arguments.seconds(seconds, "the time between two turns")
+      raise ArgumentError, "the time between two turns has to be positive, not #{seconds}" unless seconds.positive?
 
       spawn(name: "every #{seconds} s", transient: transient) do |task|
         due = clock + seconds
-        loop do
+        while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of the block for its end
           Kernel.sleep([due - clock, 0].max)
           yield task
           due += seconds
@@ -121,9 +125,8 @@ module Evented
     # Also where there is no limit.
     def timeout_without_reactor(seconds, error, message, &)
       raise ArgumentError, "Evented.timeout needs a block" unless block_given?
-      return yield if seconds.nil?
+      return yield if Arguments.timeout(seconds).nil?
 
-      check_seconds(seconds, "a timeout")
       thread = Thread.current
       outer = thread[:__evented_limit]
       thread[:__evented_limit] = [clock, seconds, outer]
@@ -132,12 +135,6 @@ module Evented
       ensure
         thread[:__evented_limit] = outer
       end
-    end
-
-    def check_seconds(seconds, what)
-      raise TypeError, "#{what} is a number of seconds, not #{seconds.inspect}" unless seconds.is_a?(Numeric)
-      raise ArgumentError, "#{what} must be a number of seconds, not #{seconds}" if seconds.to_f.nan?
-      raise ArgumentError, "#{what} must not be negative: #{seconds}" if seconds.negative?
     end
 
     def check_error(error)

@@ -5,21 +5,6 @@ module Evented
   #
   # @private
   class Waiter < Thread::Queue
-    class << self
-      # @param timeout [Object] what a caller was given
-      # @return [Numeric, nil] the same
-      # @raise [TypeError, ArgumentError]
-      def check(timeout)
-        return if timeout.nil?
-        unless timeout.is_a?(Numeric) && timeout.real?
-          raise TypeError, "a timeout is a number of seconds, or nil for as long as it takes, not #{timeout.inspect}"
-        end
-        raise ArgumentError, "a timeout can't be negative: #{timeout}" unless timeout >= 0
-
-        timeout
-      end
-    end
-
     # What it was handed.
     attr_reader :value
 
@@ -62,9 +47,10 @@ module Evented
                 else
                   pop(timeout: timeout)
                 end
-      return @value if in_time
+      # What was handed over at the very moment at which the time was up is not lost.
+      return @value if in_time || @handed
 
-      block_given? ? yield : raise(TimeoutError, "execution expired")
+      block_given? ? yield : raise(TimeoutError, "waited #{timeout} s in vain: #{@place.inspect}")
     end
   end
   private_constant :Waiter

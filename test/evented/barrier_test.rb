@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
 require "helper"
+require "support/ruby_process"
+require "support/scheduled"
 
 class BarrierTest < Minitest::Test
   class Boom < StandardError; end
@@ -314,6 +316,27 @@ class BarrierTest < Minitest::Test
     end
   end
 
+  def test_it_forgets_failures_that_the_block_hears_while_it_goes_on_waiting
+    in_reactor do
+      @barrier.spawn { 500.times { @barrier.spawn { sleep(0) && raise(Boom) }.ended } && forgotten }
+      @barrier.wait { |task| task.ended == :failed && assert_raises(Boom) { task.value } }
+    end
+  end
+
+  def test_a_forked_child_does_not_wait_for_the_tasks_of_its_parent
+    output = output_of_ruby(<<~RUBY)
+      barrier = Evented::Barrier.new
+      Evented do
+        task = barrier.spawn { sleep }
+        Process.wait(fork { barrier.spawn { puts "a child's" }; barrier.wait; p barrier.size; exit! })
+        p barrier.size
+        task.cancel
+      end
+    RUBY
+
+    assert_equal "a child's\n0\n1\n", output
+  end
+
   def test_who_belongs_to_it_can_not_wait_at_it
     in_reactor do
       @barrier.spawn { sleep(0) && Evented { assert_match(/for itself/, refused { @barrier.wait }) } }
@@ -358,6 +381,8 @@ class BarrierTest < Minitest::Test
   private
 
   def refused(&) = assert_raises(Evented::Error, &).message
+
+  def forgotten = wait_until { GC.start || live_tasks < 100 }
 
   def live_tasks = ObjectSpace.each_object(Evented::Task).count
 end

@@ -65,7 +65,21 @@ class DumpTest < Minitest::Test
   end
 
   def test_an_unknown_format_is_refused
-    assert_match(/:text and :json/, assert_raises(ArgumentError) { Evented.dump(format: :xml) }.message)
+    [-> { Evented.dump(format: :xml) }, -> { Evented.dump_on(:USR1, format: :xml) }].each do |call|
+      assert_match(/:text and :json/, assert_raises(ArgumentError, &call).message)
+    end
+    assert_raises(TypeError) { Evented.dump_on(:USR1, io: 2) }
+  end
+
+  def test_a_name_of_any_bytes_and_encoding_can_be_shown
+    in_reactor do
+      task = Evented(name: "GET /\xFF".b) { |me| me.annotate("f\xFCr".dup.force_encoding("ISO-8859-1")) && sleep }
+      child = JSON.parse(Evented.dump(format: :json))[0]["children"][0]
+
+      assert_equal ["GET /\uFFFD", "f\u00FCr"], child.values_at("name", "annotation")
+      assert_match(/"GET .*\(f\u00FCr\)/, Evented.dump)
+      task.cancel
+    end
   end
 
   def test_on_a_signal

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "helper"
+require "support/ruby_process"
 require "support/scheduled"
 
 class LockTest < Minitest::Test
@@ -53,5 +54,21 @@ class LockTest < Minitest::Test
 
     holder.join
     assert_equal %i[locked after], order
+  end
+
+  # Now and then it would be the very fiber below the handler that has it: better never than seldom.
+  def test_a_signal_handler_is_refused_and_changes_nothing
+    assert_equal "[ThreadError, ThreadError, ThreadError, ThreadError]\n[0, false, 0]\n", output_of_ruby(<<~RUBY)
+      semaphore = Evented::Semaphore.new(1)
+      semaphore.acquire
+      promise = Evented::Promise.new
+      queue = Evented::PriorityQueue.new
+      calls = [-> { semaphore.release }, -> { Evented::Condition.new.signal }, -> { promise.resolve }, -> { queue << 1 }]
+      refused = Thread::Queue.new
+      trap(:USR1) { calls.each { |call| call.call rescue refused << $!.class } && refused.close }
+      Process.kill(:USR1, $$)
+      p Array.new(4) { refused.pop }
+      p [semaphore.available, promise.settled?, queue.size]
+    RUBY
   end
 end

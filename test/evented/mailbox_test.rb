@@ -100,6 +100,25 @@ class MailboxTest < Minitest::Test
     end
   end
 
+  def test_a_stop_iteration_of_the_block_is_raised
+    in_reactor do |task|
+      task.mailbox << :kept
+      assert_raises(StopIteration) { Evented.receive { raise StopIteration } }
+      assert_equal :kept, Evented.receive
+    end
+  end
+
+  def test_a_signal_handler_may_write
+    assert_equal "hello\n", output_of_ruby(<<~RUBY)
+      Evented do |task|
+        mailbox = task.mailbox
+        trap(:USR1) { mailbox << "hello" }
+        Process.kill(:USR1, $$)
+        puts Evented.receive
+      end
+    RUBY
+  end
+
   def test_a_timeout
     Evented::Testing.virtual_time do |task|
       began = Evented.clock

@@ -330,6 +330,13 @@ class ManyTest < Minitest::Test
     end
   end
 
+  def test_a_stop_iteration_of_who_fetches_is_no_end
+    in_reactor do
+      fetching = Evented.map((1..6).lazy, limit: 2, &:itself).map { |n| n < 3 ? n : raise(StopIteration) }
+      assert_raises(StopIteration) { fetching.to_a }
+    end
+  end
+
   def test_a_lazy_result_outside_of_a_reactor_is_made_in_portions
     started = []
     values = Evented.map((1..).lazy, limit: 4) { |number| (started << number) && sleep(0) && number }.first(5)

@@ -139,6 +139,18 @@ class PromiseTest < Minitest::Test
     assert_equal ["it failed", [:value], :value], [error.message, seen, @promise.value]
   end
 
+  def test_one_that_is_left_by_throw_or_with_its_thread_keeps_nobody_from_being_called
+    [-> { throw :away }, -> { Thread.current.kill }].each do |leave|
+      promise = Evented::Promise.new
+      called = []
+      promise.callback { leave.call }.callback { called << :next }
+      Thread.new { catch(:away) { promise.resolve } }.join
+      promise.callback { called << :later }
+
+      assert_equal %i[next later], called
+    end
+  end
+
   def test_several_that_fail
     2.times { |n| @promise.errback { raise Boom, "number #{n}" } }
     error = assert_raises(Evented::MultipleErrors) { @promise.reject("it failed") }

@@ -350,7 +350,7 @@ class SupervisorTest < Minitest::Test
     refused.each do |name, value|
       assert_raises(ArgumentError, name.to_s) { Evented::Supervisor.new(name => value) }
     end
-    { intensity: "3", period: nil }.each do |name, value|
+    [[:intensity, "3"], [:intensity, 1.5], [:period, nil], [:period, 1i]].each do |name, value|
       assert_raises(TypeError, name.to_s) { Evented::Supervisor.new(name => value) }
     end
     { base: -1, factor: 0.5, max: -1 }.each do |name, value|
@@ -361,6 +361,35 @@ class SupervisorTest < Minitest::Test
     supervisor = Evented::Supervisor.new
     assert_raises(ArgumentError) { supervisor.supervise }
     assert_raises(ArgumentError) { supervisor.supervise(restart: :sometimes) { flunk } }
+  end
+
+  def test_a_pause_that_is_none_ends_it
+    [[nil, TypeError], ["1", TypeError], [-1, ArgumentError]].each do |pause, refusal|
+      error = assert_raises(refusal) do
+        supervise(backoff: ->(_) { pause }) { |supervisor| supervisor.supervise { raise Boom } }
+      end
+      assert_match(/\Awhat backoff: returns has to be/, error.message)
+    end
+  end
+
+  def test_what_a_callback_raises_ends_it
+    stop = ->(*) { raise StopIteration }
+    [{ backoff: stop }, { on_failure: stop }].each do |callback|
+      assert_raises(StopIteration) do
+        Evented::Supervisor.run(on_failure: nil, **callback) { |supervisor| supervisor.supervise { raise Boom } }
+      end
+    end
+  end
+
+  def test_who_was_still_to_be_started_when_it_was_over_is_not_started_the_next_time
+    started = []
+    supervisor = nil
+    another = ->(*) { supervisor.supervise { started << :late } }
+    supervisor = Evented::Supervisor.new(intensity: 0, on_failure: another)
+    assert_raises(Evented::Supervisor::TooManyRestarts) { supervisor.run { supervisor.supervise { raise Boom } } }
+    supervisor.run { supervisor.supervise(restart: :temporary) { started << :next } }
+
+    assert_equal [:next], started
   end
 
   private

@@ -64,6 +64,44 @@ class TestingTest < Minitest::Test
     end
 
     assert_match(/virtual time can't pass.*"the reader" waiting io_wait/m, error.message)
+    refute_match(%r{lib/evented\.rb}, error.message, "what is ours is nobody's place")
+  end
+
+  def test_who_asked_for_virtual_time_hears_of_it_and_the_others_go_on
+    in_reactor do
+      reader, @writer = IO.pipe
+      other = Evented { sleep(0.001) && :done }
+      assert_raises(Evented::Error) { Evented::Testing.virtual_time { Evented { reader.read } && sleep(1) } }
+
+      assert_equal :done, other.value
+    end
+  end
+
+  def test_in_a_scheduler_that_was_set_by_hand
+    message = nil
+    Thread.new do
+      Fiber.set_scheduler(Evented::Scheduler.new)
+      Fiber.schedule do
+        reader, @writer = IO.pipe
+        message = assert_raises(Evented::Error) do
+          Evented::Testing.virtual_time { Evented(name: "the reader") { reader.read } && sleep(1) }
+        end.message
+      end
+    end.join
+
+    assert_match(/virtual time can't pass.*"the reader" waiting io_wait/m, message)
+  end
+
+  def test_virtual_time_may_be_nested_and_asked_for_by_several
+    passed = Evented::Testing.virtual_time do
+      began = Evented.clock
+      Evented { Evented::Testing.virtual_time { sleep 3600 } }
+      Evented::Testing.virtual_time { sleep 1800 }
+      sleep 7200
+      Evented.clock - began
+    end
+
+    assert_in_delta 9000, passed, 1e-6
   end
 
   def test_afterwards_time_is_real_and_has_not_gone_back

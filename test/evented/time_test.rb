@@ -152,6 +152,13 @@ class TimeTest < Minitest::Test
     assert_raises(Evented::TimeoutError) { Evented.timeout(0.001) { sleep } }
   end
 
+  def test_a_stop_iteration_in_a_turn_is_a_failure
+    in_reactor do
+      ticker = Evented.every(0.001) { raise StopIteration }
+      assert_raises(StopIteration) { ticker.wait }
+    end
+  end
+
   def test_every_so_often
     turns = []
     Evented::Testing.virtual_time do
@@ -220,7 +227,7 @@ class TimeTest < Minitest::Test
       assert_raises(ArgumentError) { Evented.timeout(seconds) { flunk } }
       assert_raises(ArgumentError) { Evented.sleep(seconds) }
     end
-    ["soon", :soon, Object.new].each do |seconds|
+    ["soon", :soon, 1i, Object.new].each do |seconds|
       assert_raises(TypeError) { Evented.timeout(seconds) { flunk } }
       assert_match(/number of seconds/, assert_raises(TypeError) { Evented.sleep(seconds) }.message)
     end

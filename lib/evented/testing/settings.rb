@@ -19,12 +19,15 @@ module Evented
       # @raise [ArgumentError] if one of them makes no sense
       def initialize(timeout: 60, leaks: true, allow: [], shuffle: false)
         leaks = leaks == true ? Settings::LEAKS : Array(leaks || [])
-        unless timeout.nil? || (timeout.is_a?(Numeric) && timeout.positive?)
+        unless timeout.nil? || (timeout.is_a?(Numeric) && timeout.real? && timeout.positive?)
           raise ArgumentError, "the timeout of an example is a positive number of seconds or nil, not " \
                                "#{timeout.inspect}"
         end
         if (unknown = leaks - Settings::LEAKS).any?
           raise ArgumentError, "unknown leaks #{unknown.inspect}: #{Settings::LEAKS.inspect}, true and false are known"
+        end
+        if (text = Array(allow).grep(String).first)
+          raise ArgumentError, "allow: takes a Regexp, a class or a lambda; for this text, /#{Regexp.escape(text)}/"
         end
 
         super(timeout: timeout, leaks: leaks, allow: Array(allow), shuffle: shuffle)

@@ -56,7 +56,11 @@ module Evented
 
         def look
           @watched.to_a.each do |example, deadline|
-            extend_to(example, example.time_is_up) if deadline <= now
+            next if deadline > now
+
+            seconds = example.time_is_up
+            # It may have been given more time meanwhile.
+            extend_to(example, seconds) if @watched[example] == deadline
           end
           @next = @watched.values.min
           @changed.wait(@lock, @next && [@next - now, 0].max)

@@ -51,8 +51,10 @@ class TestingSettingsTest < Minitest::Test
   def test_bad_input_is_refused
     assert_raises(ArgumentError) { Evented::Testing.configure(timeout: 0) }
     assert_raises(ArgumentError) { Evented::Testing.configure(timeout: "5") }
+    assert_raises(ArgumentError) { Evented::Testing.configure(timeout: 5i) }
     assert_raises(ArgumentError) { Evented::Testing.configure(leaks: :threads) }
     assert_raises(ArgumentError) { Evented::Testing.configure(patience: 5) }
+    assert_match(%r{/a\\\.log/}, assert_raises(ArgumentError) { Settings.new(allow: ["a.log"]) }.message)
     assert_raises(ArgumentError) { Settings.new.changed_by("5") }
   end
 end
