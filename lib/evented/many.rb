@@ -181,8 +181,8 @@ module Evented
     # @raise [ArgumentError] if one of them can't be called
     # @suspends until all have ended and cleaned up; outside of a reactor it runs one
     # @threadsafe yes
-    def all(*callables)
-      check_callables(callables, "Evented.all", block_given?)
+    def all(*callables, &block)
+      check_callables(callables, "Evented.all", block)
       return [] if callables.empty?
 
       map(callables, limit: callables.size, &:call)
@@ -201,8 +201,8 @@ module Evented
     # @raise [ArgumentError] if there is none, or one of them can't be called
     # @suspends until one has ended and the others have cleaned up; outside of a reactor it runs one
     # @threadsafe yes
-    def race(*callables)
-      check_callables(callables, "Evented.race", block_given?)
+    def race(*callables, &block)
+      check_callables(callables, "Evented.race", block)
       raise ArgumentError, "Evented.race needs something to call: of nothing, nothing is the first" if callables.empty?
 
       Task.current? ? Many.race(callables) : run { Many.race(callables) }
@@ -250,6 +250,7 @@ module Evented
       enum.to_enum
     end
 
+    # (The callers name their block, because Ruby 3.4 warns when a method only asks whether there is one.)
     def check_callables(callables, name, block)
       raise ArgumentError, "#{name} takes what it calls as arguments: #{name}(-> { … }, -> { … })" if block
 

@@ -243,17 +243,6 @@ class IoWaitTest < Minitest::Test
     end
   end
 
-  private
-
-  # Both ends stay open as long as the test runs.
-  def pipe
-    IO.pipe.tap { |ends| (@pipes ||= []) << ends }
-  end
-
-  def fill(io)
-    nil while io.write_nonblock("x" * 65_536, exception: false).is_a?(Integer)
-  end
-
   def test_urgent_data_never_comes_in_a_regular_file
     in_company { File.open(__FILE__) { |file| refute file.wait(IO::PRIORITY, 0.005) } }
   end
@@ -269,5 +258,16 @@ class IoWaitTest < Minitest::Test
         wait_until { ready }
       end
     end
+  end
+
+  private
+
+  # Both ends stay open as long as the test runs.
+  def pipe
+    IO.pipe.tap { |ends| (@pipes ||= []) << ends }
+  end
+
+  def fill(io)
+    nil while io.write_nonblock("x" * 65_536, exception: false).is_a?(Integer)
   end
 end

@@ -518,6 +518,7 @@ class ManyTest < Minitest::Test
       assert_raises(ArgumentError) { Evented.race }
       assert_raises(ArgumentError) { Evented.race(:nothing_to_call) }
       assert_match(/as arguments/, assert_raises(ArgumentError) { Evented.all { flunk } }.message)
+      assert_match(/as arguments/, assert_raises(ArgumentError) { Evented.race { flunk } }.message)
       assert_raises(ArgumentError) { Evented.first_completed([]) }
       assert_raises(ArgumentError) { Evented.first_completed([1]) }
       assert_raises(TypeError) { Evented.first_completed(nil) }

@@ -34,6 +34,14 @@ class SourcesTest < Minitest::Test
     assert_empty(files.reject { |file| File.foreach(file).first(3).join.include?("# frozen_string_literal: true") })
   end
 
+  # Minitest runs public methods only.
+  def test_no_test_stands_behind_private
+    files = Dir[File.join(ROOT, "test/**/*_test.rb")]
+    hidden = files.select { |file| File.read(file).match?(/^  private$(?:(?!^end$|^class ).)*?^  def test_/m) }
+    assert_empty hidden
+    assert_operator files.size, :>, 50
+  end
+
   private
 
   # @yieldparam text [String] a tracked file's content
