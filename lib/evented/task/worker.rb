@@ -38,15 +38,20 @@ module Evented
         # stored by fiber elsewhere: with that in sight, no task follows.
         def next_task(scheduler)
           left = Fiber.current.storage
-          left.each_key { |key| Fiber[key] = nil } if left.size > 1
+          left.each_key { |key| Fiber[key] = nil } if more_than_the_task?(left)
           scheduler.__rest
         end
 
         # As a new fiber would from the one that started it.
         def inherit(task)
           storage = task.storage
-          storage.each { |key, value| Fiber[key] = value } if storage && storage.size > 1
+          storage.each { |key, value| Fiber[key] = value } if more_than_the_task?(storage)
           task.storage = nil
+        end
+
+        # There is no task in it outside of tasks, and nothing at all after `Fiber.current.storage = nil`.
+        def more_than_the_task?(storage)
+          storage && (storage.size > 1 || !storage.key?(:__evented_task))
         end
       end
     end

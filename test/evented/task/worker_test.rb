@@ -58,6 +58,29 @@ class WorkerTest < Minitest::Test
     end
   end
 
+  def test_storage_of_a_starter_that_is_no_task_is_inherited_too
+    scheduled do
+      Evented { Evented { nil } }
+      Fiber[:request] = 7
+      assert_equal([7, 7], Array.new(2) { Evented { Fiber[:request] }.value })
+    end
+  end
+
+  def test_a_task_may_replace_its_storage
+    fiber = nil
+    in_storage_of_its_own = proc do |storage|
+      fiber = Fiber.current
+      fiber.storage = storage
+    end
+    without_warnings do
+      Evented.run do
+        Evented { in_storage_of_its_own.call(nil) }
+        Evented { in_storage_of_its_own.call({ secret: 1 }) }
+        assert_equal([fiber, [:__evented_task]], Evented { [Fiber.current, Fiber.current.storage.keys] }.value)
+      end
+    end
+  end
+
   def test_a_fiber_with_locals_is_not_used_again
     Evented.run do
       fiber = Evented { (Thread.current[:connection] = 1) && Fiber.current }.value
@@ -139,6 +162,15 @@ class WorkerTest < Minitest::Test
   end
 
   private
+
+  # Fiber#storage= is experimental.
+  def without_warnings
+    enabled = Warning[:experimental]
+    Warning[:experimental] = false
+    yield
+  ensure
+    Warning[:experimental] = enabled
+  end
 
   def fiber_of_a_task = Evented { Fiber.current }.value
 
