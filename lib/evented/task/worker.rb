@@ -12,6 +12,7 @@ module Evented
       class << self
         # Runs a task until it first waits or ends.
         #
+        # @return [Fiber] in which
         # @suspends until then
         def run(task, scheduler)
           if (worker = scheduler.__worker)
@@ -20,6 +21,7 @@ module Evented
             worker = Fiber.new(&WORK)
           end
           scheduler.__employ(worker, task)
+          worker
         end
 
         # @private

@@ -138,6 +138,19 @@ class WorkerTest < Minitest::Test
     end
   end
 
+  def test_nor_is_one_of_a_task_that_waited_in_an_enumerator
+    Evented.run do
+      fiber = task = other = nil
+      Evented { sleep(0) && task.cancel }
+      task = Evented { (fiber = Fiber.current) && Enumerator.new { |lines| sleep(0) && (lines << 1) }.next }
+      Evented { sleep(0) && (other = Evented { [Fiber.current, sleep(0.001)] }) }
+      sleep 0
+
+      assert_equal :completed, task.status
+      assert_equal [fiber, 0], other.value
+    end
+  end
+
   def test_a_killed_fiber_is_not_used_again
     Evented.run do
       fiber = nil
@@ -145,6 +158,24 @@ class WorkerTest < Minitest::Test
       fiber.kill
       assert_equal :cancelled, task.status
       refute_same fiber, fiber_of_a_task
+    end
+  end
+
+  def test_a_task_whose_fiber_was_raised_in_before_it_began_is_cancelled_and_keeps_nobody_from_ending
+    [0, 1].each do |resting|
+      task = nil
+      _, warnings = capture_io do
+        assert_raises(Boom) do
+          Evented do
+            resting.times { Evented { nil } }
+            raise_at_the_next_switch
+            task = Evented { nil }
+          end
+        end
+      end
+
+      assert_equal [:cancelled, Evented::Cancel], [task.status, task.result.class]
+      assert_empty warnings
     end
   end
 
@@ -162,6 +193,15 @@ class WorkerTest < Minitest::Test
   end
 
   private
+
+  # As a signal that comes just then.
+  def raise_at_the_next_switch
+    switch = TracePoint.new(:fiber_switch) do
+      switch.disable
+      raise Boom
+    end
+    switch.enable
+  end
 
   # Fiber#storage= is experimental.
   def without_warnings
