@@ -123,8 +123,8 @@ module Evented
       # The innermost shield that it is inside of; and that of its parent, if it was started in one.
       @shield = nil
       @shelter = shelter
-      # The fiber that is just starting a child of it.
-      @starting = nil
+      # Whether its own fiber is just starting a child.
+      @starting = false
       # Whether the scheduler was told to ask for an interruption.
       @expected = false
     end
@@ -147,10 +147,10 @@ module Evented
       raise Error, "#{inspect} has ended: start this in a task that is still alive" if @status
 
       child = Task.new(@scheduler, self, name, block, transient, @shield)
-      (@children ||= {}.compare_by_identity)[child] = true
-      @transients += 1 if transient
+      return child.tap(&:start) unless Fiber.current.equal?(@fiber)
+
       starting = @starting
-      @starting = Fiber.current
+      @starting = true
       begin
         child.start
       ensure

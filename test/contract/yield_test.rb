@@ -28,7 +28,29 @@ class YieldTest < Minitest::Test
     end
   end
 
+  def test_those_that_work_long_between_two_turns_do_not_keep_a_timer_waiting
+    scheduled do |scheduler|
+      turns = 0
+      slept = false
+      parked { sleep(0.001) && (slept = true) }
+      workers = Array.new(2) { parked { work(0.001) && (turns += 1) && scheduler.yield until slept } }
+      wait_until { workers.none?(&:alive?) }
+
+      assert_operator turns, :<, 64
+    end
+  end
+
   def test_alone_it_comes_back_at_once
     scheduled { |scheduler| assert_nil scheduler.yield }
   end
+
+  private
+
+  def work(seconds)
+    over = now + seconds
+    nil until now > over
+    true
+  end
+
+  def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 end

@@ -78,6 +78,9 @@ pub(crate) struct Scheduler {
     pub(crate) workers: Workers,
     /// How many fibers were resumed in turns that began without the loop, since it last had control.
     pub(crate) away: Cell<usize>,
+    /// When the first of those turns began, and after how many resumes the clock is looked at again.
+    pub(crate) left: Cell<Instant>,
+    pub(crate) look_at: Cell<usize>,
     /// Fibers started in this turn.
     pub(crate) started: Cell<u32>,
     /// Operations in a row that were done at once, without a park.
@@ -132,6 +135,8 @@ impl Scheduler {
             starting: Cell::new(0),
             workers: Workers::new(),
             away: Cell::new(0),
+            left: Cell::new(clock::now()),
+            look_at: Cell::new(0),
             started: Cell::new(0),
             streak: Cell::new(0),
             time: Time::new(),
@@ -260,6 +265,9 @@ impl Scheduler {
     pub(crate) fn is_greedy(&self) -> bool {
         let streak = self.streak.get() + 1;
         self.streak.set(if streak >= STREAK { 0 } else { streak });
+        if streak >= STREAK {
+            self.back_to_the_loop();
+        }
         streak >= STREAK
     }
 
@@ -267,7 +275,16 @@ impl Scheduler {
     /// whoever else is ready comes first (I-11).
     pub(crate) fn may_start_another(&self) -> bool {
         self.started.set(self.started.get() + 1);
-        self.started.get() < STARTS
+        let may = self.started.get() < STARTS;
+        if !may {
+            self.back_to_the_loop();
+        }
+        may
+    }
+
+    /// The next turn is begun by the loop: much was done in this one.
+    fn back_to_the_loop(&self) {
+        self.away.set(crate::turn::MOST_AWAY);
     }
 
     /// A fiber has parked, so nobody is being greedy.

@@ -38,6 +38,7 @@ pub(crate) unsafe fn define(class: VALUE) {
                 (c"__raise_inside", Two(raise_inside)),
                 (c"__watch_deadlock=", One(watch_deadlock)),
                 (c"__parked?", One(is_parked)),
+                (c"__known?", One(is_known)),
                 (c"__waits", Zero(waits)),
                 (c"__seed=", One(seed)),
             ],
@@ -144,6 +145,12 @@ fn call(method: rb_sys::ID) -> c_int {
 unsafe extern "C" fn is_parked(this: VALUE, fiber: VALUE) -> VALUE {
     let parked = Scheduler::of(this).tables(|tables| tables.is_parked(fiber as usize));
     (if parked { Qtrue } else { Qfalse }) as VALUE
+}
+
+/// `__known?(fiber)`: whether the fiber waits or is ready.
+unsafe extern "C" fn is_known(this: VALUE, fiber: VALUE) -> VALUE {
+    let known = Scheduler::of(this).tables(|tables| tables.knows(fiber as usize));
+    (if known { Qtrue } else { Qfalse }) as VALUE
 }
 
 /// `__waits`: for each fiber that waits an array: the fiber, what it waits for (a Symbol), the object

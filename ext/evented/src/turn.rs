@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use evented_core::{Outcome, Token, reactor::Sleep};
+use evented_core::{Outcome, Token, clock, reactor::Sleep};
 use rb_sys::{
     NIL_P, Qfalse, Qtrue, VALUE, rb_ary_new_from_values, rb_eException, rb_ensure, rb_errinfo,
     rb_fiber_alive_p, rb_fiber_current, rb_funcallv, rb_jump_tag, rb_obj_is_fiber,
@@ -111,6 +111,7 @@ unsafe extern "C" fn stop_running(loop_: VALUE) -> VALUE {
 /// rb_protect reports it, or 0.
 pub(crate) fn turn(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
     scheduler.away.set(0);
+    scheduler.look_at.set(0);
     scheduler.started.set(0);
     scheduler.tables(|tables| tables.ready.begin_turn());
     while let Some(token) = scheduler.tables(|tables| tables.ready.next()) {
@@ -141,6 +142,16 @@ pub(crate) fn begin_another(scheduler: &Scheduler) -> bool {
         return false;
     }
     let away = scheduler.away.get();
+    // Those that are resumed may do more than switch.
+    if away >= scheduler.look_at.get() {
+        let now = clock::now();
+        if away == 0 {
+            scheduler.left.set(now);
+        } else if now.duration_since(scheduler.left.get()) >= LONGEST_AWAY {
+            return false;
+        }
+        scheduler.look_at.set(away + LOOK_EVERY);
+    }
     let resumes = scheduler.reactor(|reactor| reactor.begin_another_turn(MOST_AWAY - away));
     scheduler.away.set(away + resumes);
     if resumes > 0 {
@@ -150,7 +161,11 @@ pub(crate) fn begin_another(scheduler: &Scheduler) -> bool {
 }
 
 /// How many fibers may be resumed before the loop has to be gone back to: some 50 µs of nothing but switches.
-const MOST_AWAY: usize = 256;
+pub(crate) const MOST_AWAY: usize = 256;
+
+/// For how long, whatever they do; and after how many of them that is looked at.
+const LONGEST_AWAY: Duration = Duration::from_micros(100);
+const LOOK_EVERY: usize = 4;
 
 /// Outside the loop: lets the fibers go on that were set aside for others that they started. Raises
 /// what they raise.

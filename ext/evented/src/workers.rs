@@ -110,7 +110,7 @@ unsafe extern "C" fn worker(this: VALUE) -> VALUE {
 unsafe extern "C" fn employ(this: VALUE, worker: VALUE, task: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
     // What came too late for the task before is not for this one.
-    scheduler.tables(|tables| tables.forget(worker as usize));
+    forget(scheduler, worker);
     scheduler.workers.employed.set(Some((worker, task)));
     hooks::run_until_it_waits(scheduler, worker);
     NIL
@@ -135,7 +135,7 @@ unsafe extern "C" fn rest(this: VALUE) -> VALUE {
     if has_traces(me) {
         return NIL;
     }
-    scheduler.tables(|tables| tables.forget(me as usize));
+    forget(scheduler, me);
     let resting = scheduler.workers.resting(|resting| {
         let room = scheduler.home_waits.get() && resting.len() < MOST;
         if room {
@@ -154,6 +154,21 @@ unsafe extern "C" fn rest(this: VALUE) -> VALUE {
     let at = (&raw mut worker) as VALUE;
     // SAFETY: `worker` outlives the call.
     unsafe { rb_ensure(Some(wait_for_task), at, Some(leave), at) }
+}
+
+/// Drops whatever is still on its way to a fiber whose task has ended.
+fn forget(scheduler: &Scheduler, fiber: VALUE) {
+    scheduler.tables(|tables| {
+        tables.forget(fiber as usize);
+        // SAFETY: owner only; nobody else looks at it during this closure.
+        unsafe { &mut *scheduler.due.get() }.retain(|&alarm| {
+            let its_own = tables.alarm(alarm).is_some_and(|root| root.fiber == fiber);
+            if its_own {
+                tables.clear_alarm(alarm);
+            }
+            !its_own
+        });
+    });
 }
 
 /// Whether the running fiber has fiber-locals or instance variables: they belong to the task that has ended,

@@ -40,7 +40,7 @@ module Evented
           limit_clean_up if @cancel
         elsif @cancel || @unheard&.any?
           cancel_the_sheltered
-          expect_interruption if @to_be_cancelled || @unheard&.any?
+          expect_interruption if @to_be_cancelled || failure_to_raise?
         end
       end
 
@@ -48,15 +48,15 @@ module Evented
       #
       # @private
       def interruption
-        return if @joining || (@shield && !@shield.lifted)
+        return if @joining || (@shield && !@shield.lifted) || elsewhere?
 
         if @to_be_cancelled
           @to_be_cancelled = false
           exception = @cancel
-        elsif (child = @unheard&.shift)
-          cancel_children(exception = child.error)
+        elsif failure_to_raise?
+          cancel_children(exception = @unheard.shift.error)
         end
-        expect_no_interruption unless @unheard&.any?
+        expect_no_interruption unless failure_to_raise?
         exception
       end
 
@@ -82,13 +82,22 @@ module Evented
       def interrupt(exception)
         return false unless @fiber
         # To start a task is no wait, even if the loop has its turn meanwhile.
-        return expect_interruption && false if @fiber.equal?(@starting)
+        return expect_interruption && false if @starting
         return true if @scheduler.__interrupt(@fiber, exception)
         return true if !equal?(Task.current?) && @scheduler.__raise_inside(@fiber, exception)
 
         expect_interruption
         false
       end
+
+      # Whether this is a fiber beside its own, which waits or is ready itself: one of Fiber.schedule's. An Enumerator's
+      # is resumed by its own.
+      def elsewhere?
+        !Fiber.current.equal?(@fiber) && @scheduler.__known?(@fiber)
+      end
+
+      # Not in one that is cancelled already and cleans up.
+      def failure_to_raise? = !@cancel && @unheard&.any?
 
       def expect_interruption
         @scheduler.__expect_interruption(true) unless @expected

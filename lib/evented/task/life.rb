@@ -10,13 +10,14 @@ module Evented
 
       # @private
       def start
-        Worker.run(self, @scheduler)
+        # In here, because something can be raised from outside at any time.
+        @parent&.adopt(self)
+        worker = Worker.run(self, @scheduler)
+        # Something was raised in its fiber, from outside, before it began.
+        never_begin unless worker.alive? || @fiber || @status
       rescue Exception # rubocop:disable Lint/RescueException
         # It may have run, and raised what leaves the loop; or there was no room for its fiber.
-        unless @fiber || @status
-          @status = :cancelled
-          @parent&.forget(self)
-        end
+        never_begin unless @fiber || @status
         raise
       end
 
@@ -46,11 +47,11 @@ module Evented
       #
       # @private
       def perform
-        @fiber = Fiber.current
-        # Fibers that are started in here inherit it, Enumerators' too.
-        Fiber[:__evented_task] = self
         outcome = :cancelled # if neither of the two below: Fiber#kill
         begin
+          @fiber = Fiber.current
+          # Fibers that are started in here inherit it, Enumerators' too.
+          Fiber[:__evented_task] = self
           @value = @block.call(self)
           outcome = :completed
         rescue Exception => e # rubocop:disable Lint/RescueException
@@ -75,8 +76,14 @@ module Evented
       end
 
       # @private
+      def adopt(child)
+        (@children ||= {}.compare_by_identity)[child] = true
+        @transients += 1 if child.transient?
+      end
+
+      # @private
       def forget(child)
-        @transients -= 1 if @children.delete(child) && child.transient?
+        @transients -= 1 if @children&.delete(child) && child.transient?
       end
 
       protected
@@ -128,6 +135,12 @@ module Evented
         @transients = @children.keys.count(&:transient?)
       end
 
+      def never_begin
+        @status = :cancelled
+        @error = @cancel || Cancel.new("it never began")
+        @parent&.forget(self)
+      end
+
       def settle(outcome)
         gather_failures(outcome) if outcome == :failed || @unheard || @interrupted
         @status ||= outcome
@@ -137,6 +150,7 @@ module Evented
         expect_no_interruption if @expected
         @waiters&.each { |fiber| @scheduler.unblock(self, fiber) }
         call_back if @callbacks
+      ensure
         @parent&.child_ended(self)
         @fiber = nil
       end
@@ -154,7 +168,7 @@ module Evented
       def call_back
         @callbacks.each do |callback|
           callback.call(self)
-        rescue StandardError => e
+        rescue StandardError, ScriptError => e
           # Whatever became of the task: a failure of this one is the parent's to hear of.
           @status = :failed
           @error = @error ? MultipleErrors.new([@error, e]) : e

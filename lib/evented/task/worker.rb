@@ -12,6 +12,7 @@ module Evented
       class << self
         # Runs a task until it first waits or ends.
         #
+        # @return [Fiber] in which
         # @suspends until then
         def run(task, scheduler)
           if (worker = scheduler.__worker)
@@ -20,6 +21,7 @@ module Evented
             worker = Fiber.new(&WORK)
           end
           scheduler.__employ(worker, task)
+          worker
         end
 
         # @private
@@ -38,15 +40,20 @@ module Evented
         # stored by fiber elsewhere: with that in sight, no task follows.
         def next_task(scheduler)
           left = Fiber.current.storage
-          left.each_key { |key| Fiber[key] = nil } if left.size > 1
+          left.each_key { |key| Fiber[key] = nil } if more_than_the_task?(left)
           scheduler.__rest
         end
 
         # As a new fiber would from the one that started it.
         def inherit(task)
           storage = task.storage
-          storage.each { |key, value| Fiber[key] = value } if storage && storage.size > 1
+          storage.each { |key, value| Fiber[key] = value } if more_than_the_task?(storage)
           task.storage = nil
+        end
+
+        # There is no task in it outside of tasks, and nothing at all after `Fiber.current.storage = nil`.
+        def more_than_the_task?(storage)
+          storage && (storage.size > 1 || !storage.key?(:__evented_task))
         end
       end
     end

@@ -167,6 +167,58 @@ class CancellationTest < Minitest::Test
     end
   end
 
+  def test_one_whose_children_start_children_of_it_is_cancelled_where_it_waits
+    # After 16 fibers in one turn the starting one goes on later, and these do so in another order.
+    statuses = (10..16).map do |count|
+      Evented.run do
+        task = Evented do |me|
+          count.times { Evented { nil } }
+          Evented { me.spawn { nil } }
+          sleep 0.5
+        end
+        sleep 0
+        task.cancel
+        task.ended
+      end
+    end
+
+    assert_equal [:cancelled], statuses.uniq
+  end
+
+  def test_a_fiber_that_it_has_scheduled_does_not_take_its_cancellation
+    order = []
+    Evented.run do
+      task = Evented do |me|
+        me.cancel
+        Fiber.schedule { sleep(0.001) && (order << :scheduled) }
+        sleep 0.5
+      ensure
+        order << :cancelled
+      end
+      assert_equal :cancelled, task.ended
+    end
+
+    assert_equal %i[cancelled scheduled], order
+  end
+
+  def test_a_childs_failure_does_not_interrupt_its_clean_up
+    errors = []
+    Evented.run do
+      task = Evented do |me|
+        Evented.shield do
+          Evented { raise Boom, "a child" }
+          me.cancel
+        end
+        sleep 0.5
+      ensure
+        errors << outcome { sleep(0.001) && :clean }
+      end
+      errors << outcome { task.wait }.class
+    end
+
+    assert_equal [:clean, Boom], errors
+  end
+
   def test_a_root_that_is_cancelled
     task = Evented { |me| me.cancel && sleep }
 

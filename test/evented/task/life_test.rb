@@ -164,5 +164,7 @@ class LifeTest < Minitest::Test
 
   def test_a_callback_that_fails_is_a_failure_of_the_task
     assert_raises(Boom) { Evented { Evented { sleep 0 }.on_complete { raise Boom } } }
+    assert_raises(NotImplementedError) { Evented { Evented { sleep 0 }.on_complete { raise NotImplementedError } } }
+    assert_raises(SystemExit) { Evented { Evented { sleep 0 }.on_complete { exit } } }
   end
 end

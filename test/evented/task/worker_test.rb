@@ -58,6 +58,29 @@ class WorkerTest < Minitest::Test
     end
   end
 
+  def test_storage_of_a_starter_that_is_no_task_is_inherited_too
+    scheduled do
+      Evented { Evented { nil } }
+      Fiber[:request] = 7
+      assert_equal([7, 7], Array.new(2) { Evented { Fiber[:request] }.value })
+    end
+  end
+
+  def test_a_task_may_replace_its_storage
+    fiber = nil
+    in_storage_of_its_own = proc do |storage|
+      fiber = Fiber.current
+      fiber.storage = storage
+    end
+    without_warnings do
+      Evented.run do
+        Evented { in_storage_of_its_own.call(nil) }
+        Evented { in_storage_of_its_own.call({ secret: 1 }) }
+        assert_equal([fiber, [:__evented_task]], Evented { [Fiber.current, Fiber.current.storage.keys] }.value)
+      end
+    end
+  end
+
   def test_a_fiber_with_locals_is_not_used_again
     Evented.run do
       fiber = Evented { (Thread.current[:connection] = 1) && Fiber.current }.value
@@ -115,6 +138,19 @@ class WorkerTest < Minitest::Test
     end
   end
 
+  def test_nor_is_one_of_a_task_that_waited_in_an_enumerator
+    Evented.run do
+      fiber = task = other = nil
+      Evented { sleep(0) && task.cancel }
+      task = Evented { (fiber = Fiber.current) && Enumerator.new { |lines| sleep(0) && (lines << 1) }.next }
+      Evented { sleep(0) && (other = Evented { [Fiber.current, sleep(0.001)] }) }
+      sleep 0
+
+      assert_equal :completed, task.status
+      assert_equal [fiber, 0], other.value
+    end
+  end
+
   def test_a_killed_fiber_is_not_used_again
     Evented.run do
       fiber = nil
@@ -122,6 +158,24 @@ class WorkerTest < Minitest::Test
       fiber.kill
       assert_equal :cancelled, task.status
       refute_same fiber, fiber_of_a_task
+    end
+  end
+
+  def test_a_task_whose_fiber_was_raised_in_before_it_began_is_cancelled_and_keeps_nobody_from_ending
+    [0, 1].each do |resting|
+      task = nil
+      _, warnings = capture_io do
+        assert_raises(Boom) do
+          Evented do
+            resting.times { Evented { nil } }
+            raise_at_the_next_switch
+            task = Evented { nil }
+          end
+        end
+      end
+
+      assert_equal [:cancelled, Evented::Cancel], [task.status, task.result.class]
+      assert_empty warnings
     end
   end
 
@@ -139,6 +193,24 @@ class WorkerTest < Minitest::Test
   end
 
   private
+
+  # As a signal that comes just then.
+  def raise_at_the_next_switch
+    switch = TracePoint.new(:fiber_switch) do
+      switch.disable
+      raise Boom
+    end
+    switch.enable
+  end
+
+  # Fiber#storage= is experimental.
+  def without_warnings
+    enabled = Warning[:experimental]
+    Warning[:experimental] = false
+    yield
+  ensure
+    Warning[:experimental] = enabled
+  end
 
   def fiber_of_a_task = Evented { Fiber.current }.value
 
