@@ -5,22 +5,18 @@ module Evented
   # straight to the one that waits longest, and nobody who comes by can snatch it.
   #
   # For fibers of any reactor and for plain threads, even for both at once. A permit belongs to nobody: one fiber may
-  # acquire it and another one release it. In a signal handler Ruby lets nobody lock: push to an {Evented::Queue} there.
+  # acquire it and another one release it. In a signal handler, where Ruby lets nobody lock, it only works as long as
+  # nobody waits: push to an {Evented::Queue} there.
   #
   # @example
   #   connections = Evented::Semaphore.new(10)
   #   urls.each { |url| Evented { connections.acquire { Net::HTTP.get(url) } } }
   class Semaphore
-    # @return [Integer] how many may be in
-    attr_reader :limit
-
     # @param limit [Integer] at least 1
     # @raise [TypeError, ArgumentError]
     def initialize(limit)
-      @limit = Arguments.integer(limit, "a limit")
-      # Permits that nobody has; negative if there are more out than a lowered limit allows. None if anybody waits.
-      @free = limit
-      # Those who wait, as the keys of a Hash; nil if nobody does.
+      @permits = Native::Permits.new(Arguments.integer(limit, "a limit"))
+      # Those who wait, as the keys of a Hash; nil if nobody does. None is free then.
       @waiting = nil
       @lock = Lock.new
     end
@@ -37,16 +33,7 @@ module Evented
     def acquire(timeout: nil)
       timeout.nil? || Arguments.timeout(timeout)
       begin
-        @lock.lock
-        begin
-          if @free > 0 # rubocop:disable Style/NumericPredicate
-            @free -= 1
-            taken = true
-          end
-        ensure
-          @lock.unlock
-        end
-        wait(waiter = Waiter.new(self), timeout) unless taken
+        wait(waiter = Waiter.new(self), timeout) unless (taken = @permits.take)
         return yield if block_given?
 
         kept = true
@@ -61,9 +48,7 @@ module Evented
     # @return [Boolean] whether there was
     # @suspends no
     # @threadsafe yes
-    def try_acquire
-      @lock.exclusively { @free.positive? && (@free -= 1) && true }
-    end
+    def try_acquire = @permits.take
 
     # Gives a permit back: to the one that waits longest, if anybody does.
     #
@@ -72,17 +57,13 @@ module Evented
     # @suspends no
     # @threadsafe yes
     def release
-      @lock.lock
-      begin
-        given = @free += 1 if @free < @limit && !@waiting
-      ensure
-        @lock.unlock
-      end
+      @permits.give || @lock.exclusively { give_back }
       self
-    ensure
-      # If somebody waits, or if this fiber was cancelled while another thread had the lock.
-      given || @lock.exclusively { give_back }
     end
+
+    # @return [Integer] how many may be in
+    # @threadsafe yes
+    def limit = @permits.limit
 
     # Changes how many may be in. A higher limit lets in those who wait; a lower one takes nothing from those who are
     # in, but as long as there are too many nobody follows.
@@ -94,28 +75,30 @@ module Evented
     def limit=(limit)
       Arguments.integer(limit, "a limit")
       @lock.exclusively do
-        @free += limit - @limit
-        @limit = limit
+        @permits.add(limit - @permits.limit)
+        @permits.limit = limit
         hand_over
       end
     end
 
     # @return [Integer] how many permits are to be had
     # @threadsafe yes
-    def available = [@free, 0].max
+    def available = [@permits.free, 0].max
 
     # @return [Integer] how many wait for one
     # @threadsafe yes
     def waiting = @waiting&.size || 0
 
     # @return [String]
-    def inspect = "#<#{self.class} limit=#{@limit} available=#{available} waiting=#{waiting}>"
+    def inspect = "#<#{self.class} limit=#{limit} available=#{available} waiting=#{waiting}>"
 
     private
 
+    # From the moment at which it counts as waiting permits are handed over; one may have been given back just before.
     def wait(waiter, timeout)
       @lock.exclusively do
         (@waiting ||= {}.compare_by_identity)[waiter] = true
+        @permits.contended = true
         hand_over
       end
       waiter.await(timeout)
@@ -126,28 +109,32 @@ module Evented
       @lock.exclusively do
         if waiter.handed?
           give_back
-        elsif @waiting&.delete(waiter) && @waiting.empty?
-          @waiting = nil
+        elsif @waiting&.delete(waiter)
+          nobody_waits if @waiting.empty?
         end
       end
     end
 
     def give_back
-      raise Error, "released more often than acquired: every release needs an acquire before it" if @free >= @limit
+      if @permits.free >= @permits.limit
+        raise Error, "released more often than acquired: every release needs an acquire before it"
+      end
 
-      @free += 1
+      @permits.add(1)
       hand_over
     end
 
     def hand_over
-      while @free.positive? && @waiting
+      while @waiting && @permits.claim
         waiter, = @waiting.shift
-        @waiting = nil if @waiting.empty?
-        next unless waiter.here?
-
-        @free -= 1
-        waiter.hand(true)
+        nobody_waits if @waiting.empty?
+        waiter.here? ? waiter.hand(true) : @permits.add(1)
       end
+    end
+
+    def nobody_waits
+      @waiting = nil
+      @permits.contended = false
     end
   end
 end

@@ -13,7 +13,7 @@
 //! - Hooks: [`hooks`] (block, sleep, spawn, interrupt), [`wait`], [`io`], [`select`], [`process`], [`resolve`],
 //!   [`timeout`], [`offload`].
 //! - [`tasks`]: what tasks ask for beyond the hooks. [`workers`]: the fibers that run them. [`time`]: the clock.
-//! - [`registry`]: who waits on a descriptor that is being closed. [`convert`], [`define`], [`errors`], [`fork`],
+//! - [`permits`]: what a semaphore counts. [`registry`]: who waits on a descriptor that is being closed. [`convert`], [`define`], [`errors`], [`fork`],
 //!   [`gvl`], [`known`], [`memory`]: small tools.
 //!
 //! Nothing with a destructor lives on a stack that Ruby may unwind or abandon (I-4), and Ruby is never
@@ -39,6 +39,7 @@ mod known;
 mod memory;
 mod offload;
 mod park;
+mod permits;
 mod process;
 mod registry;
 mod resolve;
@@ -64,6 +65,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.const_set("VERSION", env!("CARGO_PKG_VERSION"))?;
     native.const_set("SCHEDULER_VERSION", rb_sys::RUBY_FIBER_SCHEDULER_VERSION)?;
     native.define_singleton_method("default_driver", function!(scheduler::default_driver, 1))?;
+    permits::define(ruby, native)?;
     let class = native.define_class("Scheduler", ruby.class_object())?;
     // SAFETY: a class that was just defined, on a thread that holds the GVL.
     unsafe {
