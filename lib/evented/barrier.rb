@@ -60,15 +60,18 @@ module Evented
     # @yieldparam task [Evented::Task] one that has ended
     # @return [self] to be used again
     # @raise what a task raised; {Evented::MultipleErrors} if several did
-    # @raise [Evented::Error] if somebody waits already, or if it would wait for its own caller
+    # @raise [Evented::Error] if somebody waits already, or if one of them could never end, because it waits for the
+    #   caller
     # @raise [Evented::WrongThreadError] if another thread's reactor runs its tasks
     # @suspends unless all have ended
     def wait(&)
       check_thread
       check_waiting
+      waiting = Task.current?
       failed = []
       begin
         look_out(block_given?)
+        waiting&.waits_for(self)
         until @arrived.empty? && @tasks.empty?
           @bell.wait_until { @arrived.any? || @tasks.empty? }
           look_at(@arrived.shift, failed, &) until @arrived.empty?
@@ -76,6 +79,7 @@ module Evented
         raise_all(failed)
         self
       ensure
+        waiting&.waits_for(nil)
         look_away
       end
     end
@@ -168,6 +172,9 @@ module Evented
       task = task.parent until task.nil? || @tasks.key?(task)
       raise Error, "a task can't wait at the barrier it belongs to: it would wait for itself" if task
       raise Error, "somebody waits at this barrier already: use one for each" if @arrived
+
+      waiting = Task.current?
+      tasks.each { |awaited| awaited.check_circle(waiting) }
     end
 
     def check_thread

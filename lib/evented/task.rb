@@ -223,11 +223,19 @@ module Evented
     private
 
     def check_thread(verb)
-      return if @scheduler.equal?(Fiber.scheduler)
+      return check_process(verb) if @scheduler.equal?(Fiber.scheduler)
       raise ClosedError, "the reactor of this task is closed: nothing can #{verb} it any more" if @scheduler.closed?
 
       raise WrongThreadError, "another thread's reactor runs this task, and this one can't #{verb} it: use an " \
                               "Evented::Promise or an Evented::Queue, which work between threads"
+    end
+
+    # In a forked child there is no fiber but the one that forked, and those it started.
+    def check_process(verb)
+      return if !@scheduler.__reborn? || @status || @epoch == @scheduler.__epoch
+      return if Fiber.current.equal?(@fiber) || @scheduler.__known?(@fiber)
+
+      raise Error, "this task runs in the parent process, and nothing can #{verb} it in this one: start it again here"
     end
   end
 end

@@ -378,6 +378,25 @@ class BarrierTest < Minitest::Test
     assert_match(/wrap the code/, refused { @barrier.spawn { flunk } })
   end
 
+  def test_a_circle_through_a_barrier_is_refused_whoever_comes_last
+    Evented.run do
+      barrier = Evented::Barrier.new
+      waiting = nil
+      last = barrier.spawn { sleep(0) && assert_raises(Evented::Error) { waiting.wait } }
+      waiting = Evented { barrier.wait && :all_ended }
+      assert_match(/can't end before it/, last.value.message)
+      assert_equal :all_ended, waiting.value
+
+      barrier = Evented::Barrier.new
+      waiting = Evented do
+        sleep 0
+        assert_raises(Evented::Error) { barrier.wait }
+      end
+      barrier.spawn { waiting.wait }
+      assert_match(/neither would ever go on/, waiting.value.message)
+    end
+  end
+
   private
 
   def refused(&) = assert_raises(Evented::Error, &).message

@@ -124,6 +124,34 @@ class ForkTest < Minitest::Test
     RUBY
   end
 
+  def test_tasks_of_the_parent_can_neither_be_waited_for_nor_cancelled
+    assert_equal "#{"runs in the parent process\n" * 2}cancelled\nvalue\n", output_of_ruby(<<~RUBY)
+      Evented do
+        other = Evented { sleep }
+        task = Evented do |me|
+          Process.wait(fork do
+            [-> { other.wait }, -> { other.cancel }].each do |try|
+              try.call
+            rescue Evented::Error => e
+              puts e.message[/runs in the parent process/]
+            end
+            Evented { me.cancel }
+            begin
+              sleep
+            rescue Evented::Cancel
+              puts "cancelled"
+            end
+            $stdout.flush
+            exit!(0)
+          end)
+          "value"
+        end
+        puts task.value
+        other.cancel
+      end
+    RUBY
+  end
+
   def test_many_children
     assert_equal "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]\n", output_of_ruby(<<~RUBY)
       Evented do

@@ -41,15 +41,29 @@ module Evented
         !ancestor.nil?
       end
 
+      # @param awaited [Evented::Task, Evented::Barrier, nil]
       # @private
-      def waits_for(task)
-        @waiting_for = task
+      def waits_for(awaited)
+        @waiting_for = awaited
       end
 
       # @private
       def heard
         @heard = true
         @parent&.forgive(self)
+      end
+
+      # Follows who waits for whom. A task also waits for its children, so one of those can't wait for it.
+      #
+      # @private
+      def check_circle(waiting, asked = self)
+        awaited = self
+        while awaited && waiting
+          raise Error, circle(waiting, asked) if awaited.equal?(waiting) || waiting.inside?(awaited)
+
+          awaited = awaited.waiting_for
+          return awaited.tasks.each { |task| task.check_circle(waiting, asked) } if awaited.is_a?(Barrier)
+        end
       end
 
       # Has a fiber woken when it has ended; until {#unwatch} its failure is that one's to hear of.
@@ -113,23 +127,10 @@ module Evented
         end
       end
 
-      # Follows who waits for whom. A task also waits for its children, so one of those can't wait for it.
-      def check_circle(waiting)
-        return unless waiting
+      def circle(waiting, asked)
+        return "a task can't wait for itself" if asked.equal?(waiting)
 
-        awaited = self
-        while awaited
-          if awaited.equal?(waiting)
-            raise Error, equal?(waiting) ? "a task can't wait for itself" : circle(waiting)
-          end
-          raise Error, circle(waiting) if waiting.inside?(awaited)
-
-          awaited = awaited.waiting_for
-        end
-      end
-
-      def circle(waiting)
-        "#{waiting.inspect} can't wait for #{inspect}, which can't end before it: neither would ever go on"
+        "#{waiting.inspect} can't wait for #{asked.inspect}, which can't end before it: neither would ever go on"
       end
     end
     private_constant :Waiting

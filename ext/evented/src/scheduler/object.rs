@@ -130,7 +130,7 @@ unsafe extern "C" fn is_closed(this: VALUE) -> VALUE {
 
 /// `__reborn?`: whether it started afresh in a forked child.
 unsafe extern "C" fn is_reborn(this: VALUE) -> VALUE {
-    (if Scheduler::of(this).reborn.get() {
+    (if Scheduler::enter(this).reborn.get() {
         Qtrue
     } else {
         Qfalse
