@@ -276,4 +276,21 @@ class SemaphoreTest < Minitest::Test
     assert_operator most, :<=, 3
     assert_equal [3, 0, 0], [semaphore.available, semaphore.waiting, inside]
   end
+
+  def test_in_a_signal_handler_it_works_as_long_as_nobody_waits
+    assert_equal "1\nThreadError\n[0, 1]\n", output_of_ruby(<<~RUBY)
+      semaphore = Evented::Semaphore.new(1)
+      semaphore.acquire
+      done = Thread::Queue.new
+      trap(:USR1) { done << (semaphore.release rescue $!.class) }
+      Process.kill(:USR1, $$)
+      puts done.pop.available
+      semaphore.acquire
+      waiting = Thread.new { semaphore.acquire }
+      Thread.pass until semaphore.waiting == 1
+      Process.kill(:USR1, $$)
+      puts done.pop
+      p [semaphore.available, semaphore.waiting]
+    RUBY
+  end
 end

@@ -45,7 +45,7 @@ class GCTest < Minitest::Test
     worker: -> { [-> { Evented.run { Array.new(3) { Evented { sleep 0 } }.each(&:wait) } && "ok" }, -> {}] },
     cancelled: -> { cancelled_task { Evented { sleep } } },
     shielded: -> { cancelled_task { Evented { Evented.shield(timeout: 0.001) { sleep } } } },
-    virtual_time: -> { [-> { Evented::Testing.virtual_time { sleep(60) && Evented.dump && "ok" } }, -> {}] },
+    virtual_time: -> { [-> { Evented::Testing.virtual_time { sleep(1) && Evented.dump && "ok" } }, -> {}] },
     raised: lambda do
       fiber = Fiber.schedule do
         Queue.new.pop

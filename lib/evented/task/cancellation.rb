@@ -8,7 +8,13 @@ module Evented
       #
       # outer: the one around it; timeout: for how many seconds a cancelled task is protected; limit: the fiber that
       # sees to that; lifted: whether they have passed.
-      Shield = Struct.new(:outer, :timeout, :limit, :lifted)
+      Shield = Struct.new(:outer, :timeout, :limit, :lifted) do
+        # Whether this or one around it still protects.
+        def holds? = !lifted || (!outer.nil? && outer.holds?)
+
+        # Whether it is the other one, or inside of it.
+        def within?(other) = equal?(other) || (!outer.nil? && outer.within?(other))
+      end
       private_constant :Shield
 
       # Asks it, and all its children, to stop: {Evented::Cancel} is raised in it where it waits, or when it next does.
@@ -30,17 +36,14 @@ module Evented
       #
       # @private
       def shield(timeout)
-        @shield = Shield.new(@shield, timeout)
-        limit_clean_up if @cancel
+        mine = @shield = Shield.new(@shield, timeout)
+        limit_clean_up(mine) if @cancel
         yield
       ensure
-        end_limit
-        @shield = @shield.outer
-        if @shield
-          limit_clean_up if @cancel
-        elsif @cancel || @unheard&.any?
-          cancel_the_sheltered
-          expect_interruption if @to_be_cancelled || failure_to_raise?
+        if mine
+          end_limit(mine)
+          @shield = mine.outer
+          leave_shields unless shielded?
         end
       end
 
@@ -48,7 +51,7 @@ module Evented
       #
       # @private
       def interruption
-        return if @joining || (@shield && !@shield.lifted) || elsewhere?
+        return if @joining || shielded? || elsewhere?
 
         if @to_be_cancelled
           @to_be_cancelled = false
@@ -65,11 +68,14 @@ module Evented
         return if @status || @cancel
 
         @cancel = cancel
-        # Those that were started inside a shield belong to what it protects.
-        @children&.each_key { |child| child.cancel_with(cancel) unless @shield && child.shelter }
-        if @shield
+        @children&.each_key { |child| child.cancel_with(cancel) unless shelters?(child) }
+        if shielded?
           @to_be_cancelled = true
-          limit_clean_up
+          shield = @shield
+          while shield
+            limit_clean_up(shield)
+            shield = shield.outer
+          end
         elsif !@joining
           interrupt(cancel) or @to_be_cancelled = true
         end
@@ -117,30 +123,35 @@ module Evented
         children.each { |child| child.cancel_with(cancel) }
       end
 
-      # The shield over those that were started inside it is gone.
-      def cancel_the_sheltered
+      def shielded? = !@shield.nil? && @shield.holds?
+
+      # Those that were started inside a shield belong to what it protects.
+      def shelters?(child) = child.shelter && shielded? && @shield.within?(child.shelter)
+
+      # No shield holds any more: what has been put off is due.
+      def leave_shields
         @children&.each_key { |child| child.cancel_with(@cancel) } if @cancel
+        expect_interruption if @to_be_cancelled || failure_to_raise?
       end
 
       # From now on the shield only holds for so long.
-      def limit_clean_up
-        shield = @shield
+      def limit_clean_up(shield)
         return if shield.timeout.nil? || shield.limit || shield.lifted
 
         shield.limit = @scheduler.fiber do
           sleep shield.timeout
           shield.limit = nil
           shield.lifted = true
-          cancel_the_sheltered
-          @to_be_cancelled = !interrupt(@cancel) if @to_be_cancelled
+          leave_shields unless shielded?
+          @to_be_cancelled = !interrupt(@cancel) if @to_be_cancelled && !shielded?
         rescue Scheduler::Closing
           nil # the block has ended in time
         end
       end
 
       # Nobody waits for a limit that is not needed any more.
-      def end_limit
-        @scheduler.__interrupt(@shield.limit, Scheduler::Closing.new) if @shield.limit
+      def end_limit(shield)
+        @scheduler.__interrupt(shield.limit, Scheduler::Closing.new) if shield.limit
       end
     end
     private_constant :Cancellation

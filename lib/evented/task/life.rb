@@ -102,7 +102,7 @@ module Evented
 
         (@unheard ||= []) << child
         return cancel_children(child.error) if @joining
-        return if @cancel || @shield
+        return if @cancel || shielded?
 
         cancel_children(child.error) if interrupt(child.error) && @unheard.delete(child)
       end

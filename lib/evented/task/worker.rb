@@ -36,11 +36,10 @@ module Evented
 
         private
 
-        # What is left in the Fiber storage beside the task, which the next one replaces, is cleared. Not so what is
-        # stored by fiber elsewhere: with that in sight, no task follows.
+        # What is left in the Fiber storage is cleared. Not so what is stored by fiber elsewhere: with that in sight, no
+        # task follows.
         def next_task(scheduler)
-          left = Fiber.current.storage
-          left.each_key { |key| Fiber[key] = nil } if more_than_the_task?(left)
+          Fiber.current.storage&.each_key { |key| Fiber[key] = nil }
           scheduler.__rest
         end
 

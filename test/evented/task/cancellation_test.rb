@@ -251,6 +251,43 @@ class CancellationTest < Minitest::Test
     end
   end
 
+  def test_the_limit_of_an_inner_shield_does_not_open_the_outer_one
+    order = []
+    Evented.run do
+      task = Evented do
+        Evented.shield do
+          Evented.shield(timeout: 0.001) { sleep(0.005) && (order << :inner) }
+          Evented { sleep(0.001) && (order << :task) }.wait
+        end
+        sleep
+      end
+      task.cancel
+      assert_equal :cancelled, task.ended
+    end
+
+    assert_equal %i[inner task], order
+  end
+
+  def test_the_limit_of_an_outer_shield_holds_for_the_inner_one_from_the_beginning
+    Evented.run do
+      task = Evented { Evented.shield(timeout: 0.001) { Evented.shield(timeout: 0.002) { sleep } } }
+      task.cancel
+      assert_equal :cancelled, task.ended
+    end
+  end
+
+  def test_what_was_started_in_a_shield_that_has_ended_is_not_sheltered_by_another
+    Evented.run do
+      task = Evented do
+        child = Evented.shield { Evented { sleep } }
+        Evented.shield { child.ended }
+      end
+      task.cancel
+      # It has not waited outside of a shield.
+      assert_equal :cancelled, task.value
+    end
+  end
+
   def test_the_limit_of_a_shield_is_a_number_of_seconds
     Evented.run do
       assert_match(/at least 0/, assert_raises(ArgumentError) { Evented.shield(timeout: -1) { flunk } }.message)
