@@ -223,7 +223,10 @@ module Evented
     private
 
     def check_thread(verb)
-      return check_process(verb) if @scheduler.equal?(Fiber.scheduler)
+      here = @scheduler.equal?(Fiber.scheduler)
+      return if here && !@scheduler.__reborn?
+      return check_process(verb) if here
+
       raise ClosedError, "the reactor of this task is closed: nothing can #{verb} it any more" if @scheduler.closed?
 
       raise WrongThreadError, "another thread's reactor runs this task, and this one can't #{verb} it: use an " \
@@ -232,7 +235,7 @@ module Evented
 
     # In a forked child there is no fiber but the one that forked, and those it started.
     def check_process(verb)
-      return if !@scheduler.__reborn? || @status || @epoch == @scheduler.__epoch
+      return if @status || @epoch == @scheduler.__epoch
       return if Fiber.current.equal?(@fiber) || @scheduler.__known?(@fiber)
 
       raise Error, "this task runs in the parent process, and nothing can #{verb} it in this one: start it again here"

@@ -150,7 +150,7 @@ pub(crate) fn begin_another(scheduler: &Scheduler) -> bool {
         } else if now.duration_since(scheduler.left.get()) >= LONGEST_AWAY {
             return false;
         }
-        scheduler.look_at.set(away + LOOK_EVERY);
+        scheduler.look_at.set(away + away.clamp(1, LOOK_EVERY));
     }
     let resumes = scheduler.reactor(|reactor| reactor.begin_another_turn(MOST_AWAY - away));
     scheduler.away.set(away + resumes);
@@ -163,9 +163,10 @@ pub(crate) fn begin_another(scheduler: &Scheduler) -> bool {
 /// How many fibers may be resumed before the loop has to be gone back to: some 50 µs of nothing but switches.
 pub(crate) const MOST_AWAY: usize = 256;
 
-/// For how long, whatever they do; and after how many of them that is looked at.
+/// For how long, whatever they do; and after how many of them that is looked at, at most: after the first, the
+/// second, the fourth, and so on.
 const LONGEST_AWAY: Duration = Duration::from_micros(100);
-const LOOK_EVERY: usize = 4;
+const LOOK_EVERY: usize = 16;
 
 /// Outside the loop: lets the fibers go on that were set aside for others that they started. Raises
 /// what they raise.

@@ -14,7 +14,7 @@ module Evented
         @parent&.adopt(self)
         worker = Worker.run(self, @scheduler)
         # Something was raised in its fiber, from outside, before it began.
-        never_begin unless worker.alive? || @fiber || @status
+        never_begin unless @status || @fiber || worker.alive?
       rescue Exception # rubocop:disable Lint/RescueException
         # It may have run, and raised what leaves the loop; or there was no room for its fiber.
         never_begin unless @fiber || @status

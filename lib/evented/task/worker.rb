@@ -16,7 +16,9 @@ module Evented
         # @suspends until then
         def run(task, scheduler)
           if (worker = scheduler.__worker)
-            task.storage = Fiber.current.storage
+            # As a new fiber would inherit it. (Mostly there is the starter in it and nothing else.)
+            storage = Fiber.current.storage
+            task.storage = storage unless storage.nil? || (storage.size == 1 && storage.key?(:__evented_task))
           else
             worker = Fiber.new(&WORK)
           end
@@ -30,7 +32,7 @@ module Evented
           while task
             task.perform
             task = next_task(scheduler) or break
-            inherit(task)
+            inherit(task) if task.storage
           end
         end
 
@@ -39,20 +41,15 @@ module Evented
         # What is left in the Fiber storage is cleared. Not so what is stored by fiber elsewhere: with that in sight, no
         # task follows.
         def next_task(scheduler)
-          Fiber.current.storage&.each_key { |key| Fiber[key] = nil }
+          Fiber[:__evented_task] = nil
+          left = Fiber.current.storage
+          left.each_key { |key| Fiber[key] = nil } unless left.nil? || left.empty?
           scheduler.__rest
         end
 
-        # As a new fiber would from the one that started it.
         def inherit(task)
-          storage = task.storage
-          storage.each { |key, value| Fiber[key] = value } if more_than_the_task?(storage)
+          task.storage.each { |key, value| Fiber[key] = value }
           task.storage = nil
-        end
-
-        # There is no task in it outside of tasks, and nothing at all after `Fiber.current.storage = nil`.
-        def more_than_the_task?(storage)
-          storage && (storage.size > 1 || !storage.key?(:__evented_task))
         end
       end
     end
