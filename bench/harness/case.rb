@@ -49,6 +49,10 @@ module Bench
       @bodies[:floor] = body
     end
 
+    # For what takes long and is not about time.
+    def measured_once = @once = true
+    def once? = @once
+
     def measures_memory = @unit = "bytes"
 
     # What its figures are: nanoseconds an operation, or bytes each.

@@ -34,12 +34,13 @@ module Bench
     def run(rounds:, smoke: false)
       results = Results.new(@name)
       cases = @files.to_h { |file| [file, Case.load(file)] }
-      bar = ProgressBar.create(total: cases.values.sum { |kase| subjects(kase).size } * rounds, format: "%t %B %p%%",
-                               output: $stderr, length: IO.console_size.last.clamp(60, 120), throttle_rate: 0.1)
+      total = cases.values.sum { |kase| subjects(kase).size * (kase.once? ? 1 : rounds) }
+      bar = ProgressBar.create(total: total, format: "%t %B %p%%", output: $stderr,
+                               length: IO.console_size.last.clamp(60, 120), throttle_rate: 0.1)
       cases.each do |file, kase|
         samples = subjects(kase).to_h { |subject| [subject.name, []] }
         notes = {}
-        rounds.times do
+        (kase.once? ? 1 : rounds).times do
           subjects(kase).each do |subject|
             bar.title = "#{kase.name}: #{subject.name}".ljust(32)
             bar.increment

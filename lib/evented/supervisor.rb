@@ -201,8 +201,11 @@ module Evented
       @leaving = false
       yield self if block_given?
       while true # rubocop:disable Style/InfiniteLoop -- loop would take a StopIteration of a callback for its end
-        start(@waiting.shift) until @waiting.empty?
-        see_to(*@arrived.shift) until @arrived.empty?
+        until @waiting.empty? && @arrived.empty?
+          # In turns: there may always be another one to start.
+          start(@waiting.shift) unless @waiting.empty?
+          see_to(*@arrived.shift) until @arrived.empty?
+        end
         break if @running.empty? && @waiting.empty?
 
         @scope.wait_until { @arrived.any? || @waiting.any? }

@@ -392,6 +392,23 @@ class SupervisorTest < Minitest::Test
     assert_equal [:next], started
   end
 
+  def test_it_holds_none_that_has_ended_while_others_come_all_the_time
+    alive = nil
+    Evented::Supervisor.run do |supervisor|
+      supervisor.supervise(restart: :temporary) do
+        ended = 0
+        2_000.times do |number|
+          supervisor.supervise(restart: :temporary) { ended += 1 }
+          sleep 0 while number - ended > 20
+        end
+        GC.start
+        alive = ObjectSpace.each_object(Evented::Task).count
+      end
+    end
+
+    assert_operator alive, :<, 200
+  end
+
   private
 
   # Runs a supervisor in virtual time; failures are written down.
