@@ -11,6 +11,8 @@ module Evented
   #   jobs.push("urgent", 1)
   #   jobs.pop # => "urgent"
   class PriorityQueue
+    include Queuing
+
     def initialize
       # A binary heap of [priority, number, item]: none is greater than the two at twice its index and one or two more.
       @heap = []
@@ -66,23 +68,6 @@ module Evented
     end
     alias shift pop
     alias deq pop
-
-    # Yields one item after another until it is closed and empty; what several call it for is shared out among them.
-    #
-    # (A nil can't be told from the end if it is the very last item of a closed queue.)
-    #
-    # @yieldparam item [Object]
-    # @return [self] or, without a block, an Enumerator
-    # @suspends while it is empty and not closed
-    # @threadsafe yes
-    def each
-      return enum_for(:each) unless block_given?
-
-      until (item = pop).nil? && closed? && empty?
-        yield item
-      end
-      self
-    end
 
     # Lets nothing more in. Those who wait get nil.
     #
