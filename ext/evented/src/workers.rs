@@ -1,7 +1,7 @@
 //! Fibers that run one task after the other.
 //!
-//! A new fiber, and the stack that it leaves behind for the garbage collector, cost more than everything
-//! else about a short task. So a fiber whose task has ended rests until there is another one, unless
+//! A new fiber, and the stack that it leaves behind for the garbage collector, are a large part
+//! of what a short task would cost. So a fiber whose task has ended rests until there is another one, unless
 //! somebody may look for the ended one by its fiber. `lib/evented/task/worker.rb` is the Ruby side.
 
 use std::cell::{Cell, UnsafeCell};

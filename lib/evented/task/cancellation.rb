@@ -23,6 +23,7 @@ module Evented
       # @param reason [Object, nil] kept in the exception
       # @return [Boolean] whether it was still to be cancelled
       # @raise [Evented::WrongThreadError] if it belongs to another thread and has not ended
+      # @raise [Evented::Error] in a forked child, if it runs in the parent process
       # @suspends no
       def cancel(reason = nil)
         return false if @status || @cancel

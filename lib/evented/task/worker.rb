@@ -2,8 +2,8 @@
 
 module Evented
   class Task
-    # Fibers that run one task after the other: making one and throwing it away costs more than all the rest of a short
-    # task. A task can't tell, for nothing is left of the one before; a fiber with traces is not used again.
+    # Fibers that run one task after the other: making one and throwing it away is a large part of what a short task
+    # would cost. A task can't tell, for nothing is left of the one before; a fiber with traces is not used again.
     module Worker
       # What every one of them does.
       WORK = proc { Worker.work(Fiber.scheduler) }
