@@ -27,6 +27,14 @@ impl Buffer {
         Self { start, len }
     }
 
+    /// All of `bytes`, for a call that is over before the borrow ends.
+    pub(crate) fn of(bytes: &mut [u8]) -> Self {
+        Self {
+            start: bytes.as_mut_ptr(),
+            len: bytes.len(),
+        }
+    }
+
     /// The first byte.
     #[must_use]
     pub const fn as_ptr(self) -> *mut u8 {

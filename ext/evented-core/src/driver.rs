@@ -14,6 +14,9 @@
 //!   system call on a descriptor of an operation that was pushed before the last wait: without the GVL somebody
 //!   may close it, and open another under its number. It answers `false` if the kernel's objects are broken.
 //! - **reap** hands out one completion; the order among operations is not defined.
+//! - **ask**, **stop**, **arrival**: the same for requests of streams, which stand until they end: each ends with
+//!   exactly one arrival that says so, also after it was stopped. The bytes of an arrival belong to the driver until
+//!   **give_back**. **release** closes a stream's descriptor, after what was asked for before and stopped; **let_go** only forgets it.
 //! - **receive** hands out one message of another thread (I-6).
 //! - **close** waits for every operation whose buffer the kernel might still write to; only then may the
 //!   driver be dropped, which closes the kernel's objects (I-8). After a fork the child leaks the parent's instead (I-7).
@@ -24,11 +27,13 @@
 pub mod fake;
 pub mod poll;
 pub mod probe;
+pub mod standing;
 #[cfg(target_os = "linux")]
 pub mod uring;
 
 use std::{sync::mpsc, time::Duration};
 
+use self::standing::{Arrival, Ask, Kind, Signature};
 use crate::{
     inflight::Token,
     op::Op,
@@ -147,6 +152,48 @@ impl Driver {
     /// Hands out one completion: whose, and a count or a negative errno.
     pub fn reap(&mut self) -> Option<(Token, i32)> {
         each!(&mut self.kernel, kernel => kernel.reap())
+    }
+
+    /// Takes a request of a stream.
+    pub fn ask(&mut self, signature: Signature, ask: Ask) {
+        each!(&mut self.kernel, kernel => kernel.ask(signature, ask));
+    }
+
+    /// Has a request end.
+    pub fn stop(&mut self, signature: Signature, kind: Kind) {
+        each!(&mut self.kernel, kernel => kernel.stop(signature, kind));
+    }
+
+    /// Closes the descriptor of a stream.
+    pub fn release(&mut self, fd: std::os::fd::RawFd) {
+        each!(&mut self.kernel, kernel => kernel.release(fd));
+    }
+
+    /// Forgets a stream's descriptor without closing it; all requests on it have been stopped.
+    pub fn let_go(&mut self, fd: std::os::fd::RawFd) {
+        each!(&mut self.kernel, kernel => kernel.let_go(fd));
+    }
+
+    /// Whether [`Self::arrival`] may have something.
+    #[must_use]
+    pub fn has_arrivals(&self) -> bool {
+        each!(&self.kernel, kernel => kernel.has_arrivals())
+    }
+
+    /// Hands out something that has come for a stream. What comes after the next wait is for the next round.
+    pub fn arrival(&mut self) -> Option<Arrival> {
+        each!(&mut self.kernel, kernel => kernel.arrival())
+    }
+
+    /// The bytes that have come.
+    #[must_use]
+    pub fn bytes(&self, arrival: &Arrival) -> &[u8] {
+        each!(&self.kernel, kernel => kernel.bytes(arrival))
+    }
+
+    /// Takes the bytes back: they are not needed any more.
+    pub fn give_back(&mut self, arrival: &Arrival) {
+        each!(&mut self.kernel, kernel => kernel.give_back(arrival));
     }
 
     /// Hands out one message.

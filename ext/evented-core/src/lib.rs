@@ -17,6 +17,7 @@
 //! - [`driver`]: the second half, what the kernel may write: io_uring, mio, or a script for tests.
 //! - [`op`]: one file an operation; [`buffer`]: the memory the kernel sees.
 //! - [`timer`], [`alarm`], [`ready`], [`descriptors`]: the parts of the first half. [`remote`]: what other threads may do.
+//! - [`stream`]: connections that are called back instead of waited for.
 //! - [`offload`]: threads for what can only block. [`clock`]: where time enters. [`stats`]: counters.
 //!
 //! The invariants I-1 … I-12 that the comments cite are in `docs/invariants.md`.
@@ -34,6 +35,7 @@ pub mod reactor;
 pub mod ready;
 pub mod remote;
 pub mod stats;
+pub mod stream;
 pub mod timer;
 pub mod waiter;
 
@@ -41,3 +43,4 @@ pub use driver::Driver;
 pub use error::Error;
 pub use inflight::{Outcome, Root, Tables, Token};
 pub use reactor::Reactor;
+pub use stream::Streams;

@@ -5,23 +5,30 @@
 //! `syscall` (what we call once that has come), `advance` (is it enough). A new operation is a new
 //! file and one arm in each `match` below.
 
+mod accept;
 mod close;
+mod datagram;
 mod poll;
 mod read;
 mod recv;
 mod send;
+mod socket;
 mod transfer;
 mod waitid;
 mod write;
 
 use std::os::fd::RawFd;
 
+pub use accept::Accept;
 pub use close::Close;
+pub use datagram::Address;
+pub(crate) use datagram::{receive_from, send_to};
 pub use poll::Poll;
 pub(crate) use poll::REFUSED;
 pub use read::Read;
 pub use recv::Recv;
 pub use send::Send;
+pub use socket::socket_error;
 pub use transfer::Transfer;
 pub use waitid::WaitId;
 pub use write::Write;

@@ -19,6 +19,19 @@ pub(crate) struct Known {
     pub(crate) interruption: ID,
     pub(crate) stuck: ID,
     pub(crate) real_wait_pending: ID,
+    pub(crate) receive_data: ID,
+    pub(crate) connection_completed: ID,
+    pub(crate) notify_readable: ID,
+    pub(crate) notify_writable: ID,
+    pub(crate) proxy_completed: ID,
+    pub(crate) proxy_target_unbound: ID,
+    pub(crate) accepted: ID,
+    pub(crate) timer_due: ID,
+    pub(crate) tick: ID,
+    pub(crate) unbound: ID,
+    pub(crate) stopped: ID,
+    pub(crate) callback_fiber: ID,
+    pub(crate) at_signature: ID,
 }
 
 struct Slot(UnsafeCell<Known>);
@@ -39,6 +52,19 @@ static KNOWN: Slot = Slot(UnsafeCell::new(Known {
     interruption: 0,
     stuck: 0,
     real_wait_pending: 0,
+    receive_data: 0,
+    connection_completed: 0,
+    notify_readable: 0,
+    notify_writable: 0,
+    proxy_completed: 0,
+    proxy_target_unbound: 0,
+    accepted: 0,
+    timer_due: 0,
+    tick: 0,
+    unbound: 0,
+    stopped: 0,
+    callback_fiber: 0,
+    at_signature: 0,
 }));
 
 /// What is known.
@@ -69,6 +95,19 @@ pub(crate) fn look_up() {
             interruption: rb_intern(c"__interruption".as_ptr()),
             stuck: rb_intern(c"__stuck".as_ptr()),
             real_wait_pending: rb_intern(c"__real_wait_pending".as_ptr()),
+            receive_data: rb_intern(c"receive_data".as_ptr()),
+            connection_completed: rb_intern(c"connection_completed".as_ptr()),
+            notify_readable: rb_intern(c"notify_readable".as_ptr()),
+            notify_writable: rb_intern(c"notify_writable".as_ptr()),
+            proxy_completed: rb_intern(c"proxy_completed".as_ptr()),
+            proxy_target_unbound: rb_intern(c"proxy_target_unbound".as_ptr()),
+            accepted: rb_intern(c"accepted".as_ptr()),
+            timer_due: rb_intern(c"timer_due".as_ptr()),
+            tick: rb_intern(c"tick".as_ptr()),
+            unbound: rb_intern(c"unbound".as_ptr()),
+            stopped: rb_intern(c"stopped".as_ptr()),
+            callback_fiber: rb_intern(c"callback_fiber".as_ptr()),
+            at_signature: rb_intern(c"@signature".as_ptr()),
         };
     }
 }

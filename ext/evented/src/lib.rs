@@ -13,6 +13,7 @@
 //! - Hooks: [`hooks`] (block, sleep, spawn, interrupt), [`wait`], [`io`], [`select`], [`process`], [`resolve`],
 //!   [`timeout`], [`offload`].
 //! - [`tasks`]: what tasks ask for beyond the hooks. [`workers`]: the fibers that run them. [`time`]: the clock.
+//! - [`em`]: streams, and calling them back.
 //! - [`permits`]: what a semaphore counts. [`registry`]: who waits on a descriptor that is being closed. [`convert`], [`define`], [`errors`], [`fork`],
 //!   [`gvl`], [`known`], [`memory`]: small tools.
 //!
@@ -30,6 +31,7 @@
 
 mod convert;
 mod define;
+mod em;
 mod errors;
 mod fork;
 mod gvl;
@@ -66,12 +68,14 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
     native.const_set("SCHEDULER_VERSION", rb_sys::RUBY_FIBER_SCHEDULER_VERSION)?;
     native.define_singleton_method("default_driver", function!(scheduler::default_driver, 1))?;
     permits::define(ruby, native)?;
+    let streams = native.define_module("Streams")?.as_value();
     let class = native.define_class("Scheduler", ruby.class_object())?;
     // SAFETY: a class that was just defined, on a thread that holds the GVL.
     unsafe {
         use magnus::rb_sys::AsRawValue;
         use rb_sys::rb_gc_register_mark_object;
         let (native, class) = (native.as_value().as_raw(), class.as_value().as_raw());
+        let streams = streams.as_raw();
         rb_gc_register_mark_object(class);
         scheduler::define(class);
         turn::define(class);
@@ -86,6 +90,7 @@ fn init(ruby: &Ruby) -> Result<(), Error> {
         time::define(class);
         tasks::define(class);
         workers::define(class);
+        em::define(class, streams);
         registry::define(native);
     }
     Ok(())

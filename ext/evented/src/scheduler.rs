@@ -24,6 +24,7 @@ use rb_sys::{VALUE, rb_fiber_current, rb_thread_current};
 pub(crate) use object::{default_driver, define};
 
 use crate::{
+    em::Em,
     errors, fork, memory, registry,
     time::Time,
     waiter::{NIL, Parked, Reason},
@@ -76,6 +77,8 @@ pub(crate) struct Scheduler {
     pub(crate) starting: Cell<usize>,
     /// Fibers that rest between two tasks.
     pub(crate) workers: Workers,
+    /// Its streams.
+    pub(crate) em: Em,
     /// How many fibers were resumed in turns that began without the loop, since it last had control.
     pub(crate) away: Cell<usize>,
     /// When the first of those turns began, and after how many resumes the clock is looked at again.
@@ -134,6 +137,7 @@ impl Scheduler {
             home_waits: Cell::new(false),
             starting: Cell::new(0),
             workers: Workers::new(),
+            em: Em::new(),
             away: Cell::new(0),
             left: Cell::new(clock::now()),
             look_at: Cell::new(0),
@@ -320,7 +324,7 @@ impl Scheduler {
     }
 
     #[inline]
-    fn guarded<T>(&self, work: impl FnOnce() -> T) -> T {
+    pub(crate) fn guarded<T>(&self, work: impl FnOnce() -> T) -> T {
         match catch_unwind(AssertUnwindSafe(work)) {
             Ok(value) => value,
             Err(panic) => {
@@ -334,7 +338,7 @@ impl Scheduler {
         clippy::mut_from_ref,
         reason = "callers borrow it for one closure or one sleep"
     )]
-    fn open_driver(&self) -> &mut Driver {
+    pub(crate) fn open_driver(&self) -> &mut Driver {
         // SAFETY: the owner, with the GVL or asleep inside the driver; see the callers.
         match unsafe { &mut *self.driver.get() } {
             Some(driver) => driver,
@@ -376,6 +380,8 @@ impl Scheduler {
             (*self.due.get()).clear();
         }
         self.workers.forget();
+        // The parent's streams are closed here and go on there.
+        self.em.close(self);
         self.reborn.set(true);
         self.handed.set(None);
         self.starting.set(0);

@@ -114,7 +114,8 @@ pub(crate) fn before_sleep(scheduler: &Scheduler, timeout: Option<Duration>) -> 
             scheduler.time.jump(pause);
             Some(0)
         }
-        None if scheduler.watches_deadlock.get() && in_flight == 0 => {
+        // Streams wait for whatever comes.
+        None if scheduler.watches_deadlock.get() && in_flight == 0 && !scheduler.has_streams() => {
             let state = call(known().stuck);
             let nobody = scheduler.tables(|tables| tables.ready.is_empty());
             (state != 0 || !nobody).then_some(state)

@@ -130,7 +130,11 @@ pub(crate) fn turn(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
         return state;
     }
     dispatch(scheduler);
-    crate::timeout::fire(scheduler)
+    state = crate::timeout::fire(scheduler);
+    if state == 0 {
+        state = crate::em::work(scheduler);
+    }
+    state
 }
 
 /// Begins another turn without going back to the loop, if all that there is to be done is to resume those
@@ -197,6 +201,7 @@ pub(crate) fn dispatch(scheduler: &Scheduler) {
 
 /// Sleeps until something happens, if nobody is ready.
 fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
+    let (called_back, limit) = crate::em::before_wait(scheduler, limit);
     let sleep = scheduler.reactor(|reactor| {
         let now = reactor
             .next_deadline()
@@ -210,6 +215,7 @@ fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
             ask(scheduler);
             return 0;
         }
+        Sleep::For(_) | Sleep::Forever if called_back => Some(Duration::ZERO),
         Sleep::For(timeout) => Some(timeout),
         Sleep::Forever => None,
     };

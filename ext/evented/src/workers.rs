@@ -54,7 +54,7 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             resting: UnsafeCell::new(Vec::new()),
             employed: Cell::new(None),
@@ -76,6 +76,13 @@ impl Workers {
                 unsafe { rb_gc_mark(value) };
             }
         });
+    }
+
+    /// One that rests, told to go on; who calls gives it control.
+    pub(crate) fn wake(&self) -> Option<VALUE> {
+        let fiber = self.resting(Vec::pop)?;
+        self.employed.set(Some((fiber, Qtrue as VALUE)));
+        Some(fiber)
     }
 
     /// The task of a fiber that has been given control for it.
@@ -135,8 +142,19 @@ unsafe extern "C" fn rest(this: VALUE) -> VALUE {
     if has_traces(me) {
         return NIL;
     }
+    rest_in(scheduler, &scheduler.workers)
+}
+
+/// Has the running fiber wait until it is employed again. Returns its task; nil if it had better end.
+///
+/// # Suspends
+///
+/// Unless that is so.
+pub(crate) fn rest_in(scheduler: &'static Scheduler, workers: &'static Workers) -> VALUE {
+    // SAFETY: with the GVL.
+    let me = unsafe { rb_fiber_current() };
     forget(scheduler, me);
-    let resting = scheduler.workers.resting(|resting| {
+    let resting = workers.resting(|resting| {
         let room = scheduler.home_waits.get() && resting.len() < MOST;
         if room {
             resting.push(me);
@@ -148,6 +166,7 @@ unsafe extern "C" fn rest(this: VALUE) -> VALUE {
     }
     let mut worker = Worker {
         scheduler,
+        workers,
         fiber: me,
         employed: false,
     };
@@ -183,6 +202,7 @@ fn has_traces(fiber: VALUE) -> bool {
 
 struct Worker {
     scheduler: &'static Scheduler,
+    workers: &'static Workers,
     fiber: VALUE,
     /// Whether it was given a task, and so is not in the list any more.
     employed: bool,
@@ -192,11 +212,14 @@ unsafe extern "C" fn wait_for_task(worker: VALUE) -> VALUE {
     // SAFETY: `rest` passes its own.
     let worker = unsafe { &mut *(worker as *mut Worker) };
     let Worker {
-        scheduler, fiber, ..
+        scheduler,
+        workers,
+        fiber,
+        ..
     } = *worker;
     loop {
         park::give_control_away(scheduler, fiber);
-        if let Some(task) = scheduler.workers.take_task(fiber) {
+        if let Some(task) = workers.take_task(fiber) {
             worker.employed = true;
             return task;
         }
@@ -208,13 +231,13 @@ unsafe extern "C" fn wait_for_task(worker: VALUE) -> VALUE {
 unsafe extern "C" fn leave(worker: VALUE) -> VALUE {
     // SAFETY: `rest` passes its own.
     let Worker {
-        scheduler,
+        workers,
         fiber,
         employed,
+        ..
     } = unsafe { &*(worker as *const Worker) };
     if !employed {
-        scheduler
-            .workers
+        workers
             .resting(|resting| resting.retain(|resting| resting != fiber));
     }
     NIL

@@ -9,6 +9,8 @@
 //! extensions close files that Ruby never hears of.
 #![forbid(unsafe_code)]
 
+mod standing;
+
 use std::{
     collections::VecDeque,
     io,
@@ -20,6 +22,8 @@ use std::{
 use mio::{Events, unix::SourceFd};
 use rustc_hash::FxHashMap;
 
+use self::standing::Standing;
+use super::standing::{Arrival, Ask, Kind, Signature};
 use crate::{
     descriptors::Descriptors,
     inflight::Token,
@@ -46,6 +50,8 @@ pub struct Poll {
     registered: FxHashMap<RawFd, Interest>,
     /// Turns since the kernel was last asked.
     unasked: u32,
+    /// What streams have asked for.
+    standing: Standing,
 }
 
 #[derive(Debug)]
@@ -92,6 +98,7 @@ impl Poll {
             has_events: false,
             registered: FxHashMap::default(),
             unasked: 0,
+            standing: Standing::new(),
         };
         Ok((poll, waker))
     }
@@ -144,7 +151,7 @@ impl Poll {
         if self.has_events {
             return true;
         }
-        let timeout = if self.completions.is_empty() {
+        let timeout = if self.completions.is_empty() && !self.standing.begin_round() {
             timeout
         } else {
             Some(Duration::ZERO)
@@ -159,13 +166,55 @@ impl Poll {
 
     pub(super) fn has_completions(&mut self) -> bool {
         self.look_at_events();
-        !self.completions.is_empty()
+        !self.completions.is_empty() || self.standing.has_arrivals()
     }
 
     pub(super) fn reap(&mut self) -> Option<(Token, i32)> {
         self.look_at_events();
         self.completions.pop_front()
     }
+
+    pub(super) fn ask(&mut self, signature: Signature, ask: Ask) {
+        if let Some((fd, interest)) = self.standing.ask(signature, ask)
+            && let Err(refusal) = self.register(fd, interest)
+        {
+            let errno = refusal.raw_os_error().unwrap_or(libc::EIO);
+            self.standing.refuse(signature, ask.kind(), errno);
+        }
+    }
+
+    pub(super) fn stop(&mut self, signature: Signature, kind: Kind) {
+        self.standing.stop(signature, kind);
+    }
+
+    pub(super) fn release(&mut self, fd: RawFd) {
+        // Not by the closing alone: a process that was forked may have the file open as well.
+        self.let_go(fd);
+        let _ = op::Close { fd }.syscall();
+    }
+
+    pub(super) fn let_go(&mut self, fd: RawFd) {
+        let nobody_else = self.descriptors.on(fd).is_empty();
+        if self.standing.forget(fd) && nobody_else {
+            let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+            self.registered.remove(&fd);
+        }
+    }
+
+    pub(super) fn has_arrivals(&self) -> bool {
+        self.standing.has_arrivals()
+    }
+
+    pub(super) fn arrival(&mut self) -> Option<Arrival> {
+        self.standing.arrival()
+    }
+
+    pub(super) fn bytes(&self, arrival: &Arrival) -> &[u8] {
+        self.standing.bytes(arrival)
+    }
+
+    #[expect(clippy::unused_self, reason = "the same shape in every driver")]
+    pub(super) fn give_back(&mut self, _arrival: &Arrival) {}
 
     /// Waits for the threads that still hold a buffer; readiness holds none.
     pub(super) fn close(&mut self) -> bool {
@@ -210,6 +259,7 @@ impl Poll {
         let Ok(fd) = RawFd::try_from(event.token().0) else {
             return;
         };
+        self.standing.came(fd, came, over);
         // In reverse, because an operation that is done leaves the list.
         let mut left = self.descriptors.on(fd).len();
         while left > 0 {
@@ -286,6 +336,10 @@ impl Poll {
         let interest = match self.registered.get(&fd) {
             Some(others) if self.descriptors.on(fd).len() > 1 => interest.with(*others),
             _ => interest,
+        };
+        let interest = match self.standing.interest(fd) {
+            Some(others) => interest.with(others),
+            None => interest,
         };
         self.registered.insert(fd, interest);
         let (token, interest) = (mio::Token(index), as_mio(interest));

@@ -1,5 +1,8 @@
 //! io_uring.
 
+mod buffers;
+mod standing;
+
 use std::{
     collections::VecDeque,
     fs::File,
@@ -16,6 +19,8 @@ use io_uring::{
 
 use rustc_hash::FxHashSet;
 
+use self::standing::Standing;
+use super::standing::{Arrival, Ask, Kind, Signature};
 use crate::{inflight::Token, op::Op, remote::Waker};
 
 /// A ring, and what it owes.
@@ -38,6 +43,8 @@ pub struct Uring {
     bell_count: Box<u64>,
     /// Whether that read is posted.
     bell_posted: bool,
+    /// What streams have asked for. Behind the ring: its buffers may go only after that (I-8).
+    standing: Standing,
 }
 
 impl std::fmt::Debug for Uring {
@@ -79,6 +86,7 @@ impl Uring {
             bell,
             bell_count: Box::new(0),
             bell_posted: false,
+            standing: Standing::default(),
         };
         Ok((uring, waker))
     }
@@ -98,7 +106,7 @@ impl Uring {
 
     /// The flag is the kernel's word that completions wait to be fetched.
     pub(super) fn wants_wait(&mut self) -> bool {
-        if !self.queued.is_empty() || !self.cancelled.is_empty() {
+        if !self.queued.is_empty() || !self.cancelled.is_empty() || self.standing.has_orders() {
             return true;
         }
         let submissions = self.ring.submission();
@@ -115,7 +123,9 @@ impl Uring {
     }
 
     pub(super) fn has_completions(&mut self) -> bool {
-        !self.withdrawn.is_empty() || !self.ring.completion().is_empty()
+        !self.withdrawn.is_empty()
+            || self.standing.has_arrivals()
+            || !self.ring.completion().is_empty()
     }
 
     pub(super) fn reap(&mut self) -> Option<(Token, i32)> {
@@ -125,6 +135,9 @@ impl Uring {
         }
         loop {
             let entry = self.ring.completion().next()?;
+            if self.standing.take(&entry) {
+                continue;
+            }
             match entry.user_data() {
                 IGNORED => {}
                 BELL => self.bell_posted = false,
@@ -136,6 +149,37 @@ impl Uring {
         }
     }
 
+    pub(super) fn ask(&mut self, signature: Signature, ask: Ask) {
+        self.standing.ask(signature, ask, &self.ring);
+    }
+
+    pub(super) fn stop(&mut self, signature: Signature, kind: Kind) {
+        self.standing.stop(signature, kind);
+    }
+
+    pub(super) fn release(&mut self, fd: i32) {
+        self.standing.release(fd);
+    }
+
+    #[expect(clippy::unused_self, reason = "the same shape in every driver")]
+    pub(super) fn let_go(&mut self, _fd: i32) {}
+
+    pub(super) fn has_arrivals(&self) -> bool {
+        self.standing.has_arrivals()
+    }
+
+    pub(super) fn arrival(&mut self) -> Option<Arrival> {
+        self.standing.arrival()
+    }
+
+    pub(super) fn bytes(&self, arrival: &Arrival) -> &[u8] {
+        self.standing.bytes(arrival)
+    }
+
+    pub(super) fn give_back(&mut self, arrival: &Arrival) {
+        self.standing.give_back(arrival);
+    }
+
     /// Cancels everything and waits for it, so that no buffer is written to afterwards. Tells whether
     /// that came to an end: another thread than the ring's own can't wait for it.
     pub(super) fn close(&mut self) -> bool {
@@ -145,6 +189,7 @@ impl Uring {
             }
             self.withdrawn.push_back(token);
         }
+        self.standing.drop_orders();
         // One by one as far as it is known who: the kernel finds each by its number, but goes through all
         // that are left for each that it finds by "any". It answers some at a time.
         loop {
@@ -160,7 +205,7 @@ impl Uring {
         let everything = io_uring::types::CancelBuilder::any();
         let cancel = opcode::AsyncCancel2::new(everything).build();
         self.offer(&cancel.user_data(IGNORED));
-        while self.in_flight > 0 || self.bell_posted {
+        while self.in_flight > 0 || self.standing.in_flight > 0 || self.bell_posted {
             if !self.enter(1, Some(Duration::from_millis(100))) {
                 return false;
             }
@@ -173,7 +218,8 @@ impl Uring {
     fn enter(&mut self, want: usize, timeout: Option<Duration>) -> bool {
         self.make_entries();
         // Something can be reaped already.
-        let want = if self.withdrawn.is_empty() { want } else { 0 };
+        let nothing_yet = self.withdrawn.is_empty() && !self.standing.has_arrivals();
+        let want = if nothing_yet { want } else { 0 };
         let queued = u32::try_from(self.ring.submission().len()).unwrap_or(ENTRIES);
         let submitter = self.ring.submitter();
         let entered = match (want, timeout) {
@@ -207,6 +253,12 @@ impl Uring {
             made += 1;
         }
         self.queued.drain(..made);
+        while let Some(entry) = self.standing.entry() {
+            if !self.offer(&entry) {
+                break;
+            }
+            self.standing.left();
+        }
         // Those that are left have to be cancelled before they leave, and not after.
         if self.queued.is_empty() && !self.cancelled.is_empty() {
             for token in std::mem::take(&mut self.cancelled) {
@@ -299,6 +351,7 @@ const NEEDED: &[(u8, &str)] = &[
     (opcode::PollAdd::CODE, "POLL_ADD"),
     (opcode::WaitId::CODE, "WAITID"),
     (opcode::Close::CODE, "CLOSE"),
+    (opcode::AcceptMulti::CODE, "ACCEPT"),
     (opcode::AsyncCancel::CODE, "ASYNC_CANCEL"),
 ];
 

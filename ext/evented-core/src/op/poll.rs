@@ -63,7 +63,7 @@ impl Poll {
     /// What can't be waited for may be ready all the same, as regular files are. It may also be a terminal
     /// whose settings have changed, which wakes the ring with nothing ready, and the ring can't arm its wait
     /// a second time: that has to be asked for again.
-    pub(super) fn advance(&mut self, result: i32) -> Progress {
+    pub(crate) fn advance(&mut self, result: i32) -> Progress {
         let refused = result == REFUSED;
         let result = if refused || result > 0 && self.interest.has(Interest::PRIORITY) {
             match self.syscall() {

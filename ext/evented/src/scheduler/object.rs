@@ -117,6 +117,7 @@ unsafe extern "C" fn release(this: VALUE) -> VALUE {
     scheduler.phase.set(Phase::Closed);
     scheduler.workers.forget();
     scheduler.close_driver();
+    scheduler.em.close(scheduler);
     NIL
 }
 
@@ -216,6 +217,7 @@ unsafe extern "C" fn mark(scheduler: *mut c_void) {
         unsafe { rb_gc_mark(value) };
     }
     scheduler.workers.mark();
+    scheduler.em.mark();
     // SAFETY: see above.
     for root in unsafe { &*scheduler.tables.get() }.roots() {
         root.mark();
@@ -227,6 +229,7 @@ unsafe extern "C" fn free(scheduler: *mut c_void) {
     let scheduler = unsafe { Box::from_raw(scheduler.cast::<Scheduler>()) };
     registry::leave(&raw const *scheduler);
     scheduler.close_driver();
+    scheduler.em.close(&raw const *scheduler);
 }
 
 unsafe extern "C" fn memory(scheduler: *const c_void) -> rb_sys::size_t {
