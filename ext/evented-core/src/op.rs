@@ -28,7 +28,7 @@ pub(crate) use poll::REFUSED;
 pub use read::Read;
 pub use recv::Recv;
 pub use send::Send;
-pub use socket::socket_error;
+pub use socket::{peer_name, socket_error, socket_name};
 pub use transfer::Transfer;
 pub use waitid::WaitId;
 pub use write::Write;

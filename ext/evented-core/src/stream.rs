@@ -157,6 +157,8 @@ struct Rare {
     /// Datagrams to send.
     datagrams: VecDeque<(Vec<u8>, Option<Address>)>,
     proxy: Proxy,
+    /// Where else to connect to.
+    alternatives: VecDeque<Address>,
     /// Bytes a read may bring at most.
     most: Option<usize>,
 }
@@ -298,6 +300,18 @@ impl<R: Copy> Streams<R> {
         }
         self.end(signature, Ending::Closed, 0);
         true
+    }
+
+    /// Another address to connect to, should this one fail.
+    pub fn add_alternative(&mut self, signature: Signature, address: Address) {
+        if let Some(stream) = self.live_mut(signature) {
+            stream.rare().alternatives.push_back(address);
+        }
+    }
+
+    /// Ends a stream with this pass because something failed.
+    pub fn fail(&mut self, signature: Signature, errno: i32) {
+        self.end(signature, Ending::Over, errno);
     }
 
     /// Takes a descriptor out of the reactor; the stream ends with this pass. What has been asked of the driver

@@ -39,6 +39,7 @@ pub(crate) unsafe fn define(class: VALUE, module: VALUE) {
             class,
             &[
                 (c"__open_streams", One(open_streams)),
+                (c"__halt_streams", Zero(halt_streams)),
                 (c"__reset_streams", Zero(reset_streams)),
                 (c"__unbind_streams", Zero(pass::unbind_all)),
                 (c"__pass", Zero(pass::pass)),
@@ -56,6 +57,8 @@ pub(crate) struct Em {
     streams: UnsafeCell<Option<Box<Streams<VALUE>>>>,
     /// `Evented::EM::Reactor`, nil while it does not run.
     reactor: Cell<VALUE>,
+    /// Whether nothing is called back any more: the reactor is shutting down.
+    halted: Cell<bool>,
     /// Callback fibers without a callback.
     pub(crate) callbacks: Workers,
 }
@@ -73,6 +76,7 @@ impl Em {
         Self {
             streams: UnsafeCell::new(None),
             reactor: Cell::new(NIL),
+            halted: Cell::new(false),
             callbacks: Workers::new(),
         }
     }
@@ -94,6 +98,7 @@ impl Em {
     /// The scheduler is closed, and the kernel has let go of everything: whatever is still open is closed.
     pub(crate) fn close(&self, scheduler: *const Scheduler) {
         leave(scheduler);
+        self.halted.set(false);
         self.reactor.set(NIL);
         self.callbacks.forget();
         // SAFETY: with the GVL; no borrow is alive.
@@ -200,11 +205,18 @@ unsafe extern "C" fn open_streams(this: VALUE, reactor: VALUE) -> VALUE {
     NIL
 }
 
+/// `__halt_streams`: nothing is called back from now on, but what `__unbind_streams` calls.
+unsafe extern "C" fn halt_streams(this: VALUE) -> VALUE {
+    Scheduler::of(this).em.halted.set(true);
+    NIL
+}
+
 /// `__reset_streams`: the reactor has stopped; timers and ticks that are left are forgotten.
 unsafe extern "C" fn reset_streams(this: VALUE) -> VALUE {
     let scheduler = Scheduler::of(this);
     scheduler.streams(Streams::reset);
     scheduler.em.reactor.set(NIL);
+    scheduler.em.halted.set(false);
     leave(scheduler);
     NIL
 }

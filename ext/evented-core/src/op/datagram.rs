@@ -42,6 +42,18 @@ impl Address {
         unsafe { std::slice::from_raw_parts((&raw const self.storage).cast(), len) }
     }
 
+    /// The address that a call writes; it gets room and its size.
+    pub(super) fn filled_by(
+        call: impl FnOnce(*mut libc::sockaddr, *mut libc::socklen_t) -> libc::c_int,
+    ) -> Result<Self, i32> {
+        let mut address = Self::unknown();
+        address.len = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+        if call((&raw mut address.storage).cast(), &raw mut address.len) < 0 {
+            return Err(super::last_errno());
+        }
+        Ok(address)
+    }
+
     fn unknown() -> Self {
         Self {
             // SAFETY: all zeroes are a valid sockaddr_storage.

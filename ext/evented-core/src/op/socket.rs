@@ -2,6 +2,8 @@
 
 use std::os::fd::RawFd;
 
+use super::Address;
+
 /// The error of a connection that was begun without blocking, as an errno; 0 if it was made. It is told once.
 #[must_use]
 pub fn socket_error(fd: RawFd) -> i32 {
@@ -18,4 +20,24 @@ pub fn socket_error(fd: RawFd) -> i32 {
         )
     };
     if answer < 0 { super::last_errno() } else { error }
+}
+
+/// The address of the other end, or an errno.
+///
+/// # Errors
+///
+/// ENOTCONN, ENOTSOCK and what else getpeername(2) says.
+pub fn peer_name(fd: RawFd) -> Result<Address, i32> {
+    // SAFETY: `Address::filled_by` passes room and its size.
+    Address::filled_by(|address, len| unsafe { libc::getpeername(fd, address, len) })
+}
+
+/// The address of this end, or an errno.
+///
+/// # Errors
+///
+/// ENOTSOCK and what else getsockname(2) says.
+pub fn socket_name(fd: RawFd) -> Result<Address, i32> {
+    // SAFETY: as above.
+    Address::filled_by(|address, len| unsafe { libc::getsockname(fd, address, len) })
 }

@@ -7,7 +7,7 @@ use std::{ffi::CStr, time::Duration};
 
 use evented_core::{
     Streams,
-    op::{Address, Interest},
+    op::{self, Address, Interest},
     stream::{Adding, ProxyRefusal, Signature, Transport},
 };
 use rb_sys::{
@@ -54,7 +54,12 @@ pub(super) unsafe fn define(module: VALUE) {
                 (c"set_comm_inactivity_timeout", Two(set_inactivity_timeout)),
                 (c"get_pending_connect_timeout", One(connect_timeout)),
                 (c"set_pending_connect_timeout", Two(set_connect_timeout)),
+                (c"get_peername", One(peername)),
+                (c"get_sockname", One(sockname)),
+                (c"__fail", Two(fail)),
                 (c"__add", Four(add)),
+                (c"__new_signature", Zero(new_signature)),
+                (c"__alternatives", Two(alternatives)),
                 (c"__own", Two(own)),
                 (c"__detach", One(detach)),
                 (c"__descriptor", One(descriptor)),
@@ -344,6 +349,75 @@ unsafe extern "C" fn add(_: VALUE, fd: VALUE, kind: VALUE, connecting: VALUE, mo
     signature.map_or(NIL, number)
 }
 
+/// `__fail(signature, errno)`: ends a stream with this pass, for this reason.
+unsafe extern "C" fn fail(_: VALUE, sig: VALUE, errno: VALUE) -> VALUE {
+    let errno = convert::int(errno);
+    with(sig, |streams, signature| streams.fail(signature, errno));
+    NIL
+}
+
+/// `__new_signature`: a number that nothing else has.
+unsafe extern "C" fn new_signature(_: VALUE) -> VALUE {
+    number(Signature::next())
+}
+
+/// `__alternatives(signature, sockaddrs)`: where else to connect to, if that fails or takes its time.
+unsafe extern "C" fn alternatives(_: VALUE, sig: VALUE, addresses: VALUE) -> VALUE {
+    // SAFETY: `lib/evented/em` passes an array of strings.
+    let len = unsafe { rb_sys::RARRAY_LEN(addresses) };
+    for index in 0..len {
+        // SAFETY: within the array; a string.
+        let (start, len) = unsafe {
+            let mut string = rb_sys::rb_ary_entry(addresses, index);
+            rb_string_value(&raw mut string);
+            (RSTRING_PTR(string), RSTRING_LEN(string))
+        };
+        // SAFETY: the array keeps the string; nothing calls Ruby before the slice is gone.
+        let bytes = unsafe { std::slice::from_raw_parts(start.cast(), usize::try_from(len).unwrap_or(0)) };
+        if let Some(address) = Address::from_bytes(bytes) {
+            with(sig, |streams, signature| streams.add_alternative(signature, address));
+        }
+    }
+    NIL
+}
+
+/// `get_peername(signature)`: the sockaddr of the other end, of a datagram socket that of the last sender; nil if there is
+/// no such connection. Raises RuntimeError if it is not connected.
+unsafe extern "C" fn peername(_: VALUE, sig: VALUE) -> VALUE {
+    let sender = with(sig, |streams, signature| streams.last_sender(signature));
+    if let Some(sender) = sender.flatten() {
+        return sockaddr(&sender);
+    }
+    name(sig, c"peer", op::peer_name)
+}
+
+/// `get_sockname(signature)`: the sockaddr of this end.
+unsafe extern "C" fn sockname(_: VALUE, sig: VALUE) -> VALUE {
+    name(sig, c"sock", op::socket_name)
+}
+
+fn name(sig: VALUE, which: &CStr, ask: fn(i32) -> Result<Address, i32>) -> VALUE {
+    match with(sig, |streams, signature| streams.fd(signature)).flatten().map(ask) {
+        None => NIL,
+        Some(Ok(address)) => sockaddr(&address),
+        // SAFETY: with the GVL; the format takes two C strings.
+        Some(Err(errno)) => unsafe {
+            rb_raise(
+                rb_eRuntimeError,
+                c"unable to get %s name: %s".as_ptr(),
+                which.as_ptr(),
+                libc::strerror(errno),
+            )
+        },
+    }
+}
+
+fn sockaddr(address: &Address) -> VALUE {
+    let bytes = address.as_bytes();
+    // SAFETY: Ruby copies the bytes.
+    unsafe { rb_str_new(bytes.as_ptr().cast(), bytes.len() as _) }
+}
+
 /// `__own(signature, connection)`: whose callbacks it has.
 unsafe extern "C" fn own(_: VALUE, sig: VALUE, connection: VALUE) -> VALUE {
     truth(with(sig, |streams, signature| streams.own(signature, connection)) == Some(true))
@@ -421,11 +495,7 @@ unsafe extern "C" fn send_datagram(_: VALUE, sig: VALUE, data: VALUE, to: VALUE)
 /// `__last_sender(signature)`: the sockaddr of the last datagram, nil if there was none.
 unsafe extern "C" fn last_sender(_: VALUE, sig: VALUE) -> VALUE {
     match with(sig, |streams, signature| streams.last_sender(signature)).flatten() {
-        // SAFETY: Ruby copies the bytes.
-        Some(address) => unsafe {
-            let bytes = address.as_bytes();
-            rb_str_new(bytes.as_ptr().cast(), bytes.len() as _)
-        },
+        Some(address) => sockaddr(&address),
         None => NIL,
     }
 }

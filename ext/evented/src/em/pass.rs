@@ -29,6 +29,8 @@ pub(crate) fn before_wait(scheduler: &Scheduler, limit: Option<Instant>) -> (boo
         )
     });
     match wishes {
+        // Halted: nothing is called before the reactor has shut down.
+        _ if scheduler.em.halted.get() => (false, limit),
         None => (false, limit),
         Some((busy, None)) => (busy, limit),
         Some((busy, Some(deadline))) => {
@@ -40,7 +42,7 @@ pub(crate) fn before_wait(scheduler: &Scheduler, limit: Option<Instant>) -> (boo
 /// On the loop's fiber: gives a pass that is due to callback fibers until it is over. Returns the state of an
 /// exception, as rb_protect reports it, or 0.
 pub(crate) fn work(scheduler: &Scheduler) -> c_int {
-    if !scheduler.has_streams() {
+    if !scheduler.has_streams() || scheduler.em.halted.get() {
         return 0;
     }
     let now = scheduler.time.now();
@@ -147,8 +149,10 @@ fn handle(scheduler: &Scheduler, event: Event<VALUE>) -> c_int {
         Event::Tick => {
             let mut more = NIL;
             let state = call(scheduler.reactor_object(), known.tick, &[], &mut more);
-            // After an exception the rest is for the next pass.
-            scheduler.streams(|streams| streams.ticks_done(state != 0 || TEST(more)));
+            // True: there are more in this pass, also after one has raised.
+            if state == 0 && more != Qtrue as VALUE {
+                scheduler.streams(|streams| streams.ticks_done(TEST(more)));
+            }
             state
         }
         Event::Unbound(stream, root, reason) => {
@@ -161,6 +165,7 @@ fn handle(scheduler: &Scheduler, event: Event<VALUE>) -> c_int {
         }
         Event::Stopped => {
             scheduler.streams(Streams::stopped);
+            scheduler.em.halted.set(true);
             call_reactor(scheduler, known.stopped, &[])
         }
         Event::Poll => {

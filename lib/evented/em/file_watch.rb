@@ -1,0 +1,157 @@
+# frozen_string_literal: true
+
+module Evented
+  module EM
+    # A file that is watched: {EM.watch_file}. Programs subclass it.
+    class FileWatch < Connection
+      # @return [String]
+      attr_reader :path
+
+      # @private
+      def receive_data(event)
+        case event
+        when "modified" then file_modified
+        when "deleted" then file_deleted
+        when "moved" then file_moved
+        end
+      end
+
+      # It was written to; of a directory: something in it was changed.
+      def file_modified; end
+
+      # It was deleted; no other event follows.
+      def file_deleted; end
+
+      # It was moved, and is watched where it is now.
+      def file_moved; end
+
+      # @raise [EM::InvalidSignature] if it is not watched any more
+      def stop_watching = EM.unwatch_filename(@signature)
+    end
+
+    # Where the kernel tells what has happened to files: one for all that a reactor watches.
+    #
+    # @private
+    class Inotify < Connection
+      # From linux/inotify.h: IN_MODIFY … IN_IGNORED.
+      MODIFY = 0x2
+      MOVED = 0xc0
+      CREATED = 0x100
+      DELETED = 0x200
+      DELETE_SELF = 0x400
+      MOVE_SELF = 0x800
+      WATCHED = MODIFY | MOVED | CREATED | DELETED | DELETE_SELF | MOVE_SELF
+      # struct inotify_event without its name.
+      HEADER = 16
+
+      def initialize(descriptor)
+        super()
+        @descriptor = descriptor
+        # The signatures that each watch of the kernel stands for: two of the same file share one.
+        @watches = Hash.new { |watches, watch| watches[watch] = [] }
+      end
+
+      def add(path)
+        watch = EM.__inotify_add(@descriptor, path, WATCHED)
+        signature = EM.__new_signature
+        @watches[watch] << signature
+        signature
+      end
+
+      # @return [Boolean] whether it was watched
+      def remove(signature)
+        watch, signatures = @watches.find { |_, all| all.include?(signature) }
+        return false unless watch
+
+        signatures.delete(signature)
+        return true unless signatures.empty?
+
+        @watches.delete(watch)
+        EM.__inotify_remove(@descriptor, watch)
+        true
+      end
+
+      def signatures = @watches.each_value.to_a.flatten
+
+      def receive_data(data)
+        until data.empty?
+          watch, mask, _, length = data.unpack("lLLL")
+          data = data.byteslice(HEADER + length, data.bytesize)
+          # Each may be stopped by its own callback.
+          @watches.fetch(watch, []).dup.each { |signature| tell(signature, mask) }
+        end
+      end
+
+      private
+
+      def tell(signature, mask)
+        file = EM.file_watch(signature) or return
+        file.receive_data("modified") if mask.anybits?(MODIFY | CREATED | DELETED | MOVED)
+        file.receive_data("moved") if mask.anybits?(MOVE_SELF)
+        return unless mask.anybits?(DELETE_SELF)
+
+        file.receive_data("deleted")
+        EM.unwatch_filename(signature) if EM.file_watch(signature)
+      end
+    end
+    private_constant :Inotify
+
+    @file_watches = {}
+
+    class << self
+      # Watches a file or a directory.
+      #
+      # @param filename [String]
+      # @param handler [Class, Module, nil] a subclass of {FileWatch}, or a module for one
+      # @return [FileWatch]
+      # @raise [EM::Unsupported] if it can't be watched
+      def watch_file(filename, handler = nil, *arguments)
+        klass = klass_from_handler(FileWatch, handler, *arguments)
+        watch = build_watch(klass, watch_filename(filename), :@path, filename, arguments)
+        yield watch if block_given?
+        watch
+      end
+
+      # @return [Integer] the signature of a file that is watched, without an object
+      # @raise [EM::Unsupported] if it can't be watched
+      def watch_filename(path)
+        (reactor!("evma_watch_filename").inotify ||= open_inotify).add(path)
+      rescue SystemCallError => e
+        raise Unsupported, "error registering file #{path} for watching: #{e.message.split(" - ").first}"
+      end
+
+      # @raise [EM::InvalidSignature] if it is not watched
+      def unwatch_filename(signature)
+        inotify = Reactor.current&.inotify
+        raise InvalidSignature, "there is no watched file with signature #{signature}" unless inotify&.remove(signature)
+
+        end_watch(signature)
+      end
+
+      # @private
+      def file_watch(signature) = @conns[signature]
+
+      private
+
+      def open_inotify
+        descriptor = __inotify
+        signature = __add(descriptor, :pipe, false, nil)
+        Inotify.new(signature, descriptor)
+      end
+
+      def build_watch(klass, signature, name, value, arguments)
+        watch = klass.allocate
+        watch.instance_variable_set(name, value)
+        build_held(watch, signature, arguments)
+        @conns[signature] = watch
+      end
+
+      # The last callback of what is watched, in the next pass.
+      def end_watch(signature)
+        watch = @conns.delete(signature)
+        next_tick { watch.unbind } if watch
+        nil
+      end
+    end
+  end
+end
