@@ -7,6 +7,7 @@
 
 mod accept;
 mod close;
+mod connect;
 mod datagram;
 mod poll;
 mod read;
@@ -21,6 +22,7 @@ use std::os::fd::RawFd;
 
 pub use accept::Accept;
 pub use close::Close;
+pub(crate) use connect::connect_to;
 pub use datagram::Address;
 pub(crate) use datagram::{receive_from, send_to};
 pub use poll::Poll;

@@ -19,6 +19,7 @@ mod arrive;
 mod outbound;
 mod pass;
 mod proxy;
+mod rivals;
 mod wants;
 
 use std::{
@@ -39,9 +40,9 @@ use crate::{
 pub use crate::driver::standing::Signature;
 use outbound::Outbound;
 pub use pass::Event;
-pub use proxy::ProxyRefusal;
 use pass::Phase;
 use proxy::Proxy;
+pub use proxy::ProxyRefusal;
 
 /// All streams of one reactor. `R` is what the binding keeps for each: the connection object.
 #[derive(Debug)]
@@ -157,8 +158,10 @@ struct Rare {
     /// Datagrams to send.
     datagrams: VecDeque<(Vec<u8>, Option<Address>)>,
     proxy: Proxy,
-    /// Where else to connect to.
+    /// Where else to connect to, and who tries that; or whose attempt this is.
     alternatives: VecDeque<Address>,
+    rival: Option<Signature>,
+    stands_in_for: Option<Signature>,
     /// Bytes a read may bring at most.
     most: Option<usize>,
 }
@@ -302,13 +305,6 @@ impl<R: Copy> Streams<R> {
         true
     }
 
-    /// Another address to connect to, should this one fail.
-    pub fn add_alternative(&mut self, signature: Signature, address: Address) {
-        if let Some(stream) = self.live_mut(signature) {
-            stream.rare().alternatives.push_back(address);
-        }
-    }
-
     /// Ends a stream with this pass because something failed.
     pub fn fail(&mut self, signature: Signature, errno: i32) {
         self.end(signature, Ending::Over, errno);
@@ -416,7 +412,11 @@ impl<R: Copy> Streams<R> {
     }
 
     /// Sets it.
-    pub fn set_inactivity_timeout(&mut self, signature: Signature, limit: Option<Duration>) -> bool {
+    pub fn set_inactivity_timeout(
+        &mut self,
+        signature: Signature,
+        limit: Option<Duration>,
+    ) -> bool {
         let now = self.now;
         let Some(stream) = self.live_mut(signature) else {
             return false;
@@ -470,7 +470,11 @@ impl<R: Copy> Streams<R> {
 
     /// Closes the descriptors of all, without any of their events: no driver knows of them.
     pub fn close_descriptors(&self) {
-        for stream in self.all.values().filter(|stream| stream.owned && stream.fd >= 0) {
+        for stream in self
+            .all
+            .values()
+            .filter(|stream| stream.owned && stream.fd >= 0)
+        {
             let _ = op::Close { fd: stream.fd }.syscall();
         }
     }
@@ -556,6 +560,12 @@ impl<R: Copy> Streams<R> {
     }
 }
 
+impl Rare {
+    fn may_begin_rival(&self) -> bool {
+        self.rival.is_none() && !self.alternatives.is_empty()
+    }
+}
+
 impl<R> Stream<R> {
     fn new(fd: RawFd, adding: Adding, now: Instant) -> Self {
         Self {
@@ -610,7 +620,18 @@ impl<R> Stream<R> {
         if self.rests {
             Some(self.active + ACCEPTING_RESTS)
         } else if self.connecting {
-            Some(self.active + self.connect_timeout())
+            let more = self
+                .rare
+                .as_ref()
+                .is_some_and(|rare| rare.may_begin_rival());
+            Some(
+                self.active
+                    + if more {
+                        rivals::HEAD_START
+                    } else {
+                        self.connect_timeout()
+                    },
+            )
         } else {
             self.inactivity.map(|limit| self.active + limit)
         }

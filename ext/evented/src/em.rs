@@ -157,7 +157,9 @@ pub(crate) fn current() -> Option<&'static Scheduler> {
     let first = all.next().filter(|first| first.epoch() == fork::epoch())?;
     // SAFETY: with the GVL.
     let me = unsafe { rb_thread_current() };
-    let own = std::iter::once(first).chain(all).find(|other| other.thread() == me);
+    let own = std::iter::once(first)
+        .chain(all)
+        .find(|other| other.thread() == me);
     Some(own.unwrap_or(first))
 }
 
@@ -195,7 +197,10 @@ fn open() -> &'static mut Vec<*const Scheduler> {
 unsafe extern "C" fn open_streams(this: VALUE, reactor: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
     if scheduler.em.reactor.get() != NIL {
-        errors::raise(errors::ERROR, c"this scheduler has a running EM reactor already");
+        errors::raise(
+            errors::ERROR,
+            c"this scheduler has a running EM reactor already",
+        );
     }
     let now: Instant = scheduler.time.now();
     // SAFETY: with the GVL; no borrow is alive.

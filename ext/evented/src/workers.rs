@@ -237,8 +237,7 @@ unsafe extern "C" fn leave(worker: VALUE) -> VALUE {
         ..
     } = unsafe { &*(worker as *const Worker) };
     if !employed {
-        workers
-            .resting(|resting| resting.retain(|resting| resting != fiber));
+        workers.resting(|resting| resting.retain(|resting| resting != fiber));
     }
     NIL
 }

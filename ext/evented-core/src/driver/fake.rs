@@ -33,7 +33,14 @@ impl Fake {
     }
 
     /// Has something come for a stream, with these bytes; `last` if its request has ended with it.
-    pub fn arrive(&mut self, signature: Signature, kind: Kind, result: i32, last: bool, bytes: &[u8]) {
+    pub fn arrive(
+        &mut self,
+        signature: Signature,
+        kind: Kind,
+        result: i32,
+        last: bool,
+        bytes: &[u8],
+    ) {
         if last {
             self.asked
                 .retain(|(other, ask)| (*other, ask.kind()) != (signature, kind));
@@ -107,7 +114,10 @@ impl Fake {
     }
 
     pub(super) fn give_back(&mut self, arrival: &Arrival) {
-        if let Some(bytes) = arrival.buffer.and_then(|at| self.bytes.get_mut(usize::from(at))) {
+        if let Some(bytes) = arrival
+            .buffer
+            .and_then(|at| self.bytes.get_mut(usize::from(at)))
+        {
             bytes.clear();
         }
     }

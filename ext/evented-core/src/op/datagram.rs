@@ -34,6 +34,11 @@ impl Address {
         Some(address)
     }
 
+    /// Its family: AF_INET, AF_INET6, AF_UNIX.
+    pub(super) fn family(&self) -> i32 {
+        i32::from(self.storage.ss_family)
+    }
+
     /// Its bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -19,7 +19,11 @@ pub fn socket_error(fd: RawFd) -> i32 {
             &raw mut len,
         )
     };
-    if answer < 0 { super::last_errno() } else { error }
+    if answer < 0 {
+        super::last_errno()
+    } else {
+        error
+    }
 }
 
 /// The address of the other end, or an errno.

@@ -40,15 +40,23 @@ impl<R: Copy> Streams<R> {
                 self.sent(signature, result);
                 None
             }
-            Kind::Ready => self.became_ready(signature, result),
+            Kind::Ready => self.became_ready(signature, result, driver),
         }
     }
 
-    fn accepted(&mut self, server: Signature, result: i32, driver: &mut Driver) -> Option<Event<R>> {
+    fn accepted(
+        &mut self,
+        server: Signature,
+        result: i32,
+        driver: &mut Driver,
+    ) -> Option<Event<R>> {
         let now = self.now;
         let stream = self.all.get_mut(&server)?;
         if result < 0 {
-            if result != -libc::ECANCELED && result != -libc::ECONNABORTED && stream.ending == Ending::No {
+            if result != -libc::ECANCELED
+                && result != -libc::ECONNABORTED
+                && stream.ending == Ending::No
+            {
                 stream.rests = true;
                 stream.active = now;
                 self.arm(server);
@@ -126,14 +134,20 @@ impl<R: Copy> Streams<R> {
     pub(super) fn has_sent(&mut self, signature: Signature) {
         self.touch(signature);
         self.relieve(signature);
-        let drained = |stream: &Stream<R>| stream.ending == Ending::Drained && stream.out.is_empty();
+        let drained =
+            |stream: &Stream<R>| stream.ending == Ending::Drained && stream.out.is_empty();
         if self.live(signature).is_some_and(drained) {
             self.end(signature, Ending::Closed, 0);
         }
         self.change(signature);
     }
 
-    fn became_ready(&mut self, signature: Signature, result: i32) -> Option<Event<R>> {
+    fn became_ready(
+        &mut self,
+        signature: Signature,
+        result: i32,
+        driver: &mut Driver,
+    ) -> Option<Event<R>> {
         let stream = self.live_mut(signature)?;
         let interest = stream.asked_interest.take()?;
         if stream.ending > Ending::Drained || result == -libc::ECANCELED {
@@ -149,7 +163,7 @@ impl<R: Copy> Streams<R> {
             Progress::Again | Progress::Never => return None,
         };
         if stream.connecting {
-            return self.connected(signature);
+            return self.connected(signature, driver);
         }
         match stream.transport {
             Transport::Watch => {
@@ -158,7 +172,9 @@ impl<R: Copy> Streams<R> {
                 let ready = Interest::from_bits(ready.bits() & watched)?;
                 self.watched_is_ready(signature, ready)
             }
-            Transport::Datagram if ready.has(Interest::READABLE) => self.receive_datagrams(signature),
+            Transport::Datagram if ready.has(Interest::READABLE) => {
+                self.receive_datagrams(signature)
+            }
             Transport::Pipe | Transport::Socket if ready.has(Interest::READABLE) => {
                 self.read(signature)
             }
@@ -168,14 +184,18 @@ impl<R: Copy> Streams<R> {
     }
 
     /// A connection has been made, or has failed.
-    fn connected(&mut self, signature: Signature) -> Option<Event<R>> {
+    fn connected(&mut self, signature: Signature, driver: &mut Driver) -> Option<Event<R>> {
         let stream = self.live_mut(signature)?;
-        stream.connecting = false;
         let errno = op::socket_error(stream.fd);
         if errno != 0 {
-            self.end(signature, Ending::Over, errno);
+            if !self.try_another(signature, driver) {
+                self.end(signature, Ending::Over, errno);
+            }
             return None;
         }
+        stream.connecting = false;
+        let signature = self.hand_over(signature, driver);
+        self.end_rival(signature);
         self.touch(signature);
         self.arm(signature);
         self.deliver(signature, Waiting::Completed)
@@ -223,7 +243,12 @@ impl<R: Copy> Streams<R> {
         let transfer = Transfer::new(Buffer::of(&mut self.scratch), 1);
         let attempt = match transport {
             Transport::Socket => Recv { fd, transfer }.syscall(),
-            _ => op::Read { fd, transfer, at: None }.syscall(),
+            _ => op::Read {
+                fd,
+                transfer,
+                at: None,
+            }
+            .syscall(),
         };
         let count = match attempt {
             Attempt::Done(count) if count > 0 => usize::try_from(count).unwrap_or(0),

@@ -174,14 +174,20 @@ impl<R: Copy> Streams<R> {
 
     /// The last event of any stream that is left, whatever it is doing.
     pub fn unbind_next(&mut self) -> Option<Event<R>> {
-        let next = self.all.iter().find(|(_, stream)| stream.ending < Ending::Unbound);
+        let next = self
+            .all
+            .iter()
+            .find(|(_, stream)| stream.ending < Ending::Unbound);
         let signature = next.map(|(&signature, _)| signature)?;
         self.unbind(signature)
     }
 
     /// The object of an accepted connection has been made; or not, and then it ends unheard.
     pub fn accepted_done(&mut self, signature: Signature) {
-        if self.live(signature).is_some_and(|stream| stream.root.is_none()) {
+        if self
+            .live(signature)
+            .is_some_and(|stream| stream.root.is_none())
+        {
             self.end(signature, Ending::Closed, 0);
         }
         self.done(signature);
@@ -260,10 +266,23 @@ impl<R: Copy> Streams<R> {
                 continue;
             };
             stream.deadline = None;
-            if stream.next_deadline().is_some_and(|deadline| deadline <= now) {
+            if stream
+                .next_deadline()
+                .is_some_and(|deadline| deadline <= now)
+            {
                 if stream.rests {
                     stream.rests = false;
                     self.change(signature);
+                    continue;
+                }
+                if stream.connecting
+                    && stream
+                        .rare
+                        .as_ref()
+                        .is_some_and(|rare| rare.may_begin_rival())
+                {
+                    self.begin_rival(signature);
+                    self.arm(signature);
                     continue;
                 }
                 let is_socket = stream.transport == Transport::Socket;
@@ -308,6 +327,7 @@ impl<R: Copy> Streams<R> {
         self.leaving += 1;
         self.servers -= usize::from(is_server);
         self.end_proxies(signature);
+        self.end_rival(signature);
         self.change(signature);
         Some(Event::Unbound(signature, root, reason))
     }

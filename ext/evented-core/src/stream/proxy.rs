@@ -97,14 +97,20 @@ impl<R: Copy> Streams<R> {
 
     /// Relays what has come to a stream, if it is relayed. Returns how much that was of it.
     pub(super) fn relay(&mut self, from: Signature, bytes: &[u8]) -> usize {
-        let Some(proxy) = self.all.get_mut(&from).and_then(|stream| stream.rare.as_mut()) else {
+        let Some(proxy) = self
+            .all
+            .get_mut(&from)
+            .and_then(|stream| stream.rare.as_mut())
+        else {
             return 0;
         };
         let proxy = &mut proxy.proxy;
         let Some(to) = proxy.to else {
             return 0;
         };
-        let most = proxy.left.map_or(usize::MAX, |left| usize::try_from(left).unwrap_or(usize::MAX));
+        let most = proxy.left.map_or(usize::MAX, |left| {
+            usize::try_from(left).unwrap_or(usize::MAX)
+        });
         let count = bytes.len().min(most);
         proxy.relayed += count as u64;
         proxy.left = proxy.left.map(|left| left - count as u64);

@@ -149,13 +149,17 @@ impl<R> Stream<R> {
 
     fn reads(&self) -> bool {
         let rare = self.rare.as_ref();
-        let full = rare.is_some_and(|rare| rare.backlog_len >= MOST_BACKLOG || rare.proxy.is_full());
+        let full =
+            rare.is_some_and(|rare| rare.backlog_len >= MOST_BACKLOG || rare.proxy.is_full());
         self.ending <= Ending::Drained && !self.connecting && !self.paused && !full
     }
 
     fn writes(&self) -> bool {
         let something = !self.out.is_empty()
-            || self.rare.as_ref().is_some_and(|rare| !rare.datagrams.is_empty());
+            || self
+                .rare
+                .as_ref()
+                .is_some_and(|rare| !rare.datagrams.is_empty());
         self.ending <= Ending::Drained && !self.connecting && !self.paused && something
     }
 
@@ -189,7 +193,12 @@ impl<R> Stream<R> {
             let transfer = Transfer::new(Buffer::of(self.out.lend()), 1);
             let attempt = match self.transport {
                 Transport::Socket => Send { fd, transfer }.syscall(),
-                _ => op::Write { fd, transfer, at: None }.syscall(),
+                _ => op::Write {
+                    fd,
+                    transfer,
+                    at: None,
+                }
+                .syscall(),
             };
             self.out.taken_back();
             match attempt {

@@ -11,9 +11,9 @@ use evented_core::{
     stream::{Adding, ProxyRefusal, Signature, Transport},
 };
 use rb_sys::{
-    LONG2FIX, NIL_P, Qfalse, Qtrue, RSTRING_LEN, RSTRING_PTR, TEST, VALUE, rb_eRuntimeError,
-    rb_define_method, rb_float_new, rb_ivar_get, rb_num2dbl, rb_num2ll, rb_obj_as_string,
-    rb_raise, rb_str_new, rb_string_value, rb_sym2id, rb_id2name,
+    LONG2FIX, NIL_P, Qfalse, Qtrue, RSTRING_LEN, RSTRING_PTR, TEST, VALUE, rb_define_method,
+    rb_eRuntimeError, rb_float_new, rb_id2name, rb_ivar_get, rb_num2dbl, rb_num2ll,
+    rb_obj_as_string, rb_raise, rb_str_new, rb_string_value, rb_sym2id,
 };
 
 use super::{current, owner};
@@ -184,7 +184,12 @@ fn send(signature: Signature, data: VALUE, len: usize) -> VALUE {
 unsafe extern "C" fn define_send_data(_: VALUE, class: VALUE) -> VALUE {
     unsafe extern "C" fn send_data(this: VALUE, data: VALUE) -> VALUE {
         // SAFETY: with the GVL; calls to_s of what is no string.
-        let (string, sig) = unsafe { (rb_obj_as_string(data), rb_ivar_get(this, known().at_signature)) };
+        let (string, sig) = unsafe {
+            (
+                rb_obj_as_string(data),
+                rb_ivar_get(this, known().at_signature),
+            )
+        };
         if NIL_P(sig) {
             return fixnum(-1);
         }
@@ -208,8 +213,13 @@ unsafe extern "C" fn define_send_data(_: VALUE, class: VALUE) -> VALUE {
 
 /// `close_connection(signature, after_writing)`: nil.
 unsafe extern "C" fn close_connection(_: VALUE, sig: VALUE, after_writing: VALUE) -> VALUE {
-    refuse_watched(sig, c"this connection is only watched (EM.watch): use detach, and close its IO yourself");
-    with(sig, |streams, signature| streams.close(signature, TEST(after_writing)));
+    refuse_watched(
+        sig,
+        c"this connection is only watched (EM.watch): use detach, and close its IO yourself",
+    );
+    with(sig, |streams, signature| {
+        streams.close(signature, TEST(after_writing))
+    });
     NIL
 }
 
@@ -233,7 +243,11 @@ unsafe extern "C" fn is_watch_only(_: VALUE, sig: VALUE) -> VALUE {
 
 fn is_watched_for(sig: VALUE, interest: Interest) -> VALUE {
     let watched = with(sig, |streams, signature| streams.watched(signature));
-    truth(watched.flatten().is_some_and(|watched| watched.has(interest)))
+    truth(
+        watched
+            .flatten()
+            .is_some_and(|watched| watched.has(interest)),
+    )
 }
 
 unsafe extern "C" fn is_notify_readable(_: VALUE, sig: VALUE) -> VALUE {
@@ -288,20 +302,27 @@ unsafe extern "C" fn idle_time(_: VALUE, sig: VALUE) -> VALUE {
         return NIL;
     };
     let now = scheduler.time.now();
-    match scheduler.streams(|streams| streams.active(signature)).flatten() {
+    match scheduler
+        .streams(|streams| streams.active(signature))
+        .flatten()
+    {
         Some(active) => seconds(Some(now.saturating_duration_since(active))),
         None => NIL,
     }
 }
 
 unsafe extern "C" fn inactivity_timeout(_: VALUE, sig: VALUE) -> VALUE {
-    let timeout = with(sig, |streams, signature| streams.inactivity_timeout(signature));
+    let timeout = with(sig, |streams, signature| {
+        streams.inactivity_timeout(signature)
+    });
     seconds(timeout.flatten().flatten())
 }
 
 unsafe extern "C" fn set_inactivity_timeout(_: VALUE, sig: VALUE, value: VALUE) -> VALUE {
     let limit = timeout(value);
-    let done = with(sig, |streams, signature| streams.set_inactivity_timeout(signature, limit));
+    let done = with(sig, |streams, signature| {
+        streams.set_inactivity_timeout(signature, limit)
+    });
     truth(done == Some(true))
 }
 
@@ -314,13 +335,21 @@ unsafe extern "C" fn set_connect_timeout(_: VALUE, sig: VALUE, value: VALUE) -> 
     let Some(limit) = timeout(value) else {
         return truth(false);
     };
-    let done = with(sig, |streams, signature| streams.set_connect_timeout(signature, limit));
+    let done = with(sig, |streams, signature| {
+        streams.set_connect_timeout(signature, limit)
+    });
     truth(done == Some(true))
 }
 
 /// `__add(descriptor, kind, connecting, most)`: the signature of a new stream. `kind` is :socket, :pipe, :datagram, :watch
 /// or :server; :borrowed_… for a descriptor that is not closed with it.
-unsafe extern "C" fn add(_: VALUE, fd: VALUE, kind: VALUE, connecting: VALUE, most: VALUE) -> VALUE {
+unsafe extern "C" fn add(
+    _: VALUE,
+    fd: VALUE,
+    kind: VALUE,
+    connecting: VALUE,
+    most: VALUE,
+) -> VALUE {
     let fd = convert::int(fd);
     // SAFETY: `lib/evented/em` passes a symbol, whose name Ruby keeps.
     let kind = unsafe { CStr::from_ptr(rb_id2name(rb_sym2id(kind))) };
@@ -373,9 +402,12 @@ unsafe extern "C" fn alternatives(_: VALUE, sig: VALUE, addresses: VALUE) -> VAL
             (RSTRING_PTR(string), RSTRING_LEN(string))
         };
         // SAFETY: the array keeps the string; nothing calls Ruby before the slice is gone.
-        let bytes = unsafe { std::slice::from_raw_parts(start.cast(), usize::try_from(len).unwrap_or(0)) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts(start.cast(), usize::try_from(len).unwrap_or(0)) };
         if let Some(address) = Address::from_bytes(bytes) {
-            with(sig, |streams, signature| streams.add_alternative(signature, address));
+            with(sig, |streams, signature| {
+                streams.add_alternative(signature, address)
+            });
         }
     }
     NIL
@@ -397,7 +429,10 @@ unsafe extern "C" fn sockname(_: VALUE, sig: VALUE) -> VALUE {
 }
 
 fn name(sig: VALUE, which: &CStr, ask: fn(i32) -> Result<Address, i32>) -> VALUE {
-    match with(sig, |streams, signature| streams.fd(signature)).flatten().map(ask) {
+    match with(sig, |streams, signature| streams.fd(signature))
+        .flatten()
+        .map(ask)
+    {
         None => NIL,
         Some(Ok(address)) => sockaddr(&address),
         // SAFETY: with the GVL; the format takes two C strings.
@@ -449,7 +484,8 @@ unsafe extern "C" fn descriptor(_: VALUE, sig: VALUE) -> VALUE {
 
 unsafe extern "C" fn has_descriptor(_: VALUE, fd: VALUE) -> VALUE {
     let fd = convert::int(fd);
-    let has = current().and_then(|scheduler| scheduler.streams(|streams| streams.has_descriptor(fd)));
+    let has =
+        current().and_then(|scheduler| scheduler.streams(|streams| streams.has_descriptor(fd)));
     truth(has == Some(true))
 }
 
@@ -487,7 +523,9 @@ unsafe extern "C" fn send_datagram(_: VALUE, sig: VALUE, data: VALUE, to: VALUE)
     let Some(address) = address else {
         return NIL;
     };
-    let sent = with(sig, |streams, signature| streams.send_datagram(signature, bytes, address));
+    let sent = with(sig, |streams, signature| {
+        streams.send_datagram(signature, bytes, address)
+    });
     std::hint::black_box((data, to));
     sent.flatten().map_or(NIL, integer)
 }
@@ -501,12 +539,23 @@ unsafe extern "C" fn last_sender(_: VALUE, sig: VALUE) -> VALUE {
 }
 
 /// `__start_proxy(from, to, most_unsent, length)`: nil, or :none or :busy.
-unsafe extern "C" fn start_proxy(_: VALUE, from: VALUE, to: VALUE, most: VALUE, length: VALUE) -> VALUE {
+unsafe extern "C" fn start_proxy(
+    _: VALUE,
+    from: VALUE,
+    to: VALUE,
+    most: VALUE,
+    length: VALUE,
+) -> VALUE {
     let to = signature(to);
     // SAFETY: raises TypeError for what is no number.
     let (most, length) = unsafe { (rb_num2ll(most), rb_num2ll(length)) };
-    let (most, length) = (usize::try_from(most).unwrap_or(0), u64::try_from(length).unwrap_or(0));
-    let outcome = with(from, |streams, from| streams.start_proxy(from, to, most, length));
+    let (most, length) = (
+        usize::try_from(most).unwrap_or(0),
+        u64::try_from(length).unwrap_or(0),
+    );
+    let outcome = with(from, |streams, from| {
+        streams.start_proxy(from, to, most, length)
+    });
     let refusal = match outcome {
         Some(Ok(())) => return NIL,
         Some(Err(ProxyRefusal::BusyTarget)) => c"busy",
@@ -546,15 +595,27 @@ unsafe extern "C" fn cancel_timer(_: VALUE, timer: VALUE) -> VALUE {
 }
 
 unsafe extern "C" fn timers(_: VALUE) -> VALUE {
-    integer(running(c"evma_get_timer_count").streams(|streams| streams.timers()).unwrap_or(0))
+    integer(
+        running(c"evma_get_timer_count")
+            .streams(|streams| streams.timers())
+            .unwrap_or(0),
+    )
 }
 
 unsafe extern "C" fn count(_: VALUE) -> VALUE {
-    integer(running(c"evma_get_connection_count").streams(|streams| streams.len()).unwrap_or(0))
+    integer(
+        running(c"evma_get_connection_count")
+            .streams(|streams| streams.len())
+            .unwrap_or(0),
+    )
 }
 
 unsafe extern "C" fn ending(_: VALUE) -> VALUE {
-    integer(running(c"evma_num_close_scheduled").streams(|streams| streams.ending()).unwrap_or(0))
+    integer(
+        running(c"evma_num_close_scheduled")
+            .streams(|streams| streams.ending())
+            .unwrap_or(0),
+    )
 }
 
 /// `__signatures`: of all streams.

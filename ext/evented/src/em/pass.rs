@@ -10,17 +10,17 @@ use evented_core::{
     Streams,
     stream::{Event, Signature},
 };
-use rb_sys::{
-    ID, Qfalse, Qtrue, TEST, VALUE, rb_funcallv, rb_jump_tag, rb_protect,
-    rb_str_new,
-};
+use rb_sys::{ID, Qfalse, Qtrue, TEST, VALUE, rb_funcallv, rb_jump_tag, rb_protect, rb_str_new};
 
 use super::functions::number;
 use crate::{known::known, park, scheduler::Scheduler, turn, waiter::NIL, workers};
 
 /// Before the loop waits: hands over to the driver what streams want of it. Returns whether the loop must not sleep,
 /// and until when it may at most.
-pub(crate) fn before_wait(scheduler: &Scheduler, limit: Option<Instant>) -> (bool, Option<Instant>) {
+pub(crate) fn before_wait(
+    scheduler: &Scheduler,
+    limit: Option<Instant>,
+) -> (bool, Option<Instant>) {
     let wishes = scheduler.streams_and_driver(|streams, driver| {
         streams.flush(driver);
         (
@@ -33,9 +33,10 @@ pub(crate) fn before_wait(scheduler: &Scheduler, limit: Option<Instant>) -> (boo
         _ if scheduler.em.halted.get() => (false, limit),
         None => (false, limit),
         Some((busy, None)) => (busy, limit),
-        Some((busy, Some(deadline))) => {
-            (busy, Some(limit.map_or(deadline, |limit| limit.min(deadline))))
-        }
+        Some((busy, Some(deadline))) => (
+            busy,
+            Some(limit.map_or(deadline, |limit| limit.min(deadline))),
+        ),
     }
 }
 
@@ -46,7 +47,9 @@ pub(crate) fn work(scheduler: &Scheduler) -> c_int {
         return 0;
     }
     let now = scheduler.time.now();
-    while scheduler.streams_and_driver(|streams, driver| streams.begin_pass(now, driver)) == Some(true) {
+    while scheduler.streams_and_driver(|streams, driver| streams.begin_pass(now, driver))
+        == Some(true)
+    {
         if scheduler.reactor_object() == NIL {
             // Nobody is called: what comes is for streams that are over.
             scheduler.streams_and_driver(|streams, driver| {
@@ -133,10 +136,18 @@ fn handle(scheduler: &Scheduler, event: Event<VALUE>) -> c_int {
     let known = known();
     match event {
         Event::Data(stream, root) => hand_data(scheduler, stream, root),
-        Event::Completed(stream, root) => call_stream(scheduler, stream, root, known.connection_completed),
-        Event::Readable(stream, root) => call_stream(scheduler, stream, root, known.notify_readable),
-        Event::Writable(stream, root) => call_stream(scheduler, stream, root, known.notify_writable),
-        Event::ProxyCompleted(stream, root) => call_stream(scheduler, stream, root, known.proxy_completed),
+        Event::Completed(stream, root) => {
+            call_stream(scheduler, stream, root, known.connection_completed)
+        }
+        Event::Readable(stream, root) => {
+            call_stream(scheduler, stream, root, known.notify_readable)
+        }
+        Event::Writable(stream, root) => {
+            call_stream(scheduler, stream, root, known.notify_writable)
+        }
+        Event::ProxyCompleted(stream, root) => {
+            call_stream(scheduler, stream, root, known.proxy_completed)
+        }
         Event::ProxyTargetUnbound(stream, root) => {
             call_stream(scheduler, stream, root, known.proxy_target_unbound)
         }
@@ -184,7 +195,12 @@ fn call_stream(scheduler: &Scheduler, stream: Signature, root: VALUE, method: ID
 }
 
 fn call_reactor(scheduler: &Scheduler, method: ID, arguments: &[VALUE]) -> c_int {
-    call(scheduler.reactor_object(), method, arguments, &mut NIL.clone())
+    call(
+        scheduler.reactor_object(),
+        method,
+        arguments,
+        &mut NIL.clone(),
+    )
 }
 
 /// `receive_data`, with the bytes of the event.

@@ -77,7 +77,11 @@ impl Standing {
             Ask::Ready(poll) => (poll.fd, poll.interest),
         };
         self.fds.insert(signature, fd);
-        let asked = self.asked.entry(fd).or_insert_with(|| Asked::new(signature));
+        let asked = self
+            .asked
+            .entry(fd)
+            .or_insert_with(|| Asked::new(signature));
+        asked.signature = signature;
         asked.kinds |= ask.kind().bit();
         let before = asked.registered;
         let interest = before.map_or(interest, |before| before.with(interest));
@@ -106,11 +110,14 @@ impl Standing {
 
     /// Forgets a descriptor that is closed or given away.
     pub(super) fn forget(&mut self, fd: RawFd) -> bool {
-        let asked = self.asked.remove(&fd);
-        if let Some(asked) = &asked {
+        let Some(asked) = self.asked.remove(&fd) else {
+            return false;
+        };
+        // It may have another descriptor by now.
+        if self.fds.get(&asked.signature) == Some(&fd) {
             self.fds.remove(&asked.signature);
         }
-        asked.is_some()
+        true
     }
 
     /// What is waited for on a descriptor besides.

@@ -27,7 +27,8 @@ const LAYOUT: Layout = match Layout::from_size_align(PAGE + COUNT as usize * SIZ
     Ok(layout) => layout,
     Err(_) => panic!("a page and some buffers"),
 };
-const _: () = assert!(COUNT.is_power_of_two() && COUNT as usize * size_of::<BufRingEntry>() <= PAGE);
+const _: () =
+    assert!(COUNT.is_power_of_two() && COUNT as usize * size_of::<BufRingEntry>() <= PAGE);
 
 impl Buffers {
     /// The kernel's number for them.

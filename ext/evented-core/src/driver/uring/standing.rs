@@ -2,11 +2,7 @@
 
 use std::collections::VecDeque;
 
-use io_uring::{
-    cqueue, opcode,
-    squeue::Entry,
-    types::Fd,
-};
+use io_uring::{cqueue, opcode, squeue::Entry, types::Fd};
 
 use super::{IGNORED, buffers::Buffers};
 use crate::driver::standing::{Arrival, Ask, Kind, Signature};
@@ -70,9 +66,7 @@ impl Standing {
                 entry.user_data(*id)
             }
             Order::Stop(id) => opcode::AsyncCancel::new(*id).build().user_data(IGNORED),
-            Order::Close(fd) => opcode::Close::new(Fd(*fd))
-                .build()
-                .user_data(IGNORED),
+            Order::Close(fd) => opcode::Close::new(Fd(*fd)).build().user_data(IGNORED),
         })
     }
 
