@@ -464,8 +464,10 @@ impl<R: Copy> Streams<R> {
     /// The signatures of all.
     #[must_use]
     pub fn signatures(&self) -> Vec<Signature> {
-        let live = |(_, stream): &(&Signature, &Box<Stream<R>>)| stream.ending < Ending::Unbound;
-        self.all.iter().filter(live).map(|(&one, _)| one).collect()
+        let all = self.all.iter();
+        all.filter(|(_, stream)| stream.ending < Ending::Unbound)
+            .map(|(&one, _)| one)
+            .collect()
     }
 
     /// Closes the descriptors of all, without any of their events: no driver knows of them.

@@ -63,14 +63,18 @@ impl Buffers {
     pub(super) fn give_back(&mut self, id: u16) {
         let base = self.memory.as_ptr().cast::<BufRingEntry>();
         let address = self.buffer(id).expose_provenance() as u64;
+        // SAFETY: inside the ring.
+        let at = unsafe { base.add(usize::from(self.tail % COUNT)) };
         // SAFETY: an entry of the ring; the kernel does not read it before the tail says so.
-        let entry = unsafe { &mut *base.add(usize::from(self.tail % COUNT)) };
+        let entry = unsafe { &mut *at };
         entry.set_addr(address);
         entry.set_len(SIZE as u32);
         entry.set_bid(id);
         self.tail = self.tail.wrapping_add(1);
-        // SAFETY: the tail stands in the first entry, two bytes, aligned; both sides access it atomically.
-        let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(base).cast_mut()) };
+        // SAFETY: the first entry of the ring, on a page of its own.
+        let tail = unsafe { BufRingEntry::tail(base) };
+        // SAFETY: two bytes of that entry, aligned; both sides access them atomically.
+        let tail = unsafe { AtomicU16::from_ptr(tail.cast_mut()) };
         tail.store(self.tail, Release);
     }
 
