@@ -457,12 +457,13 @@ impl<R: Copy> Streams<R> {
     /// Those that are about to end, or are just being told.
     #[must_use]
     pub fn ending(&self) -> usize {
-        let ends = |stream: &&Box<Stream<R>>| match stream.ending {
+        let all = self.all.values();
+        all.filter(|stream| match stream.ending {
             Ending::No => false,
             Ending::Unbound => stream.busy,
             _ => true,
-        };
-        self.all.values().filter(ends).count()
+        })
+        .count()
     }
 
     /// The signatures of all.
