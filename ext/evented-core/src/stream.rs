@@ -505,10 +505,10 @@ impl<R: Copy> Streams<R> {
         key.and_then(|key| self.timers.disarm(key)).is_some()
     }
 
-    /// Timers that are armed.
+    /// Timers that are armed, and the one that is just being called.
     #[must_use]
     pub fn timers(&self) -> usize {
-        self.timers.len()
+        self.timers.len() + usize::from(self.phase == Phase::Timers && self.polls)
     }
 
     /// The stream behind a signature, if it has not ended.
