@@ -18,18 +18,21 @@ module Evented
     module Deferrable
       autoload :Pool, "#{__dir__}/deferrable/pool"
 
-      # Calls `cb` or `eb` with what a deferrable comes to; what is none counts as a success, a callable's value too.
+      # Adds a callback and an errback to what may be a deferrable.
+      #
+      # @param arg [Object, #call] or what returns it
+      # @param cb [Proc, nil] or a block
+      # @param eb [Proc, nil]
+      # @return [Object] it; if it is no deferrable, nothing is called
+      # @suspends no, unless `arg` or a callback does
       def self.future(arg, cb = nil, eb = nil, &blk)
         arg = arg.call if arg.respond_to?(:call)
-        if arg.respond_to?(:set_deferred_status)
-          return arg unless cb || eb || blk
+        return arg unless arg.respond_to?(:set_deferred_status)
 
-          arg.callback(&(cb || blk)) if cb || blk
-          arg.errback(&eb) if eb
-          return arg
-        end
-        called = cb || blk or return arg
-        called.call(arg)
+        callback = cb || blk
+        arg.callback(&callback) if callback
+        arg.errback(&eb) if eb
+        arg
       end
 
       # What is called if it succeeds, with what it succeeded with: at once if it has.
@@ -99,6 +102,7 @@ module Evented
 
         @deferred_timeout = nil
         EM.cancel_timer(timer)
+        nil
       end
 
       # Succeeds.
@@ -129,13 +133,14 @@ module Evented
 
       private
 
-      # The arguments are read anew each time: a callback may have changed them.
+      # The arguments are read anew each time: a callback may have changed them. It may also have decided for the
+      # opposite, and so that is dropped last.
       def settle(called, dropped)
-        dropped&.clear
         while called && (block = called.shift)
           block.call(*@deferred_args)
         end
         dropped&.clear
+        nil
       end
     end
 
