@@ -113,7 +113,7 @@ module Evented
       def fail(*arguments) = set_deferred_status(:failed, *arguments)
       alias set_deferred_failure fail
 
-      # Waits until it has succeeded or failed; for fibers, in callbacks too.
+      # Waits until it has succeeded or failed, on the reactor's thread: in callbacks, in {EM.fiber} and in tasks.
       #
       # @param timeout [Numeric, nil] seconds
       # @return [Object] what it succeeded with: nil for nothing, an Array for several
@@ -123,13 +123,22 @@ module Evented
       # @suspends until then
       def wait(timeout: nil)
         promise = Promise.new
-        callback { |*values| promise.try_resolve([:succeeded, values]) }
-        errback { |*values| promise.try_resolve([:failed, values]) }
-        status, values = promise.value(timeout: timeout)
-        return values.size > 1 ? values : values.first if status == :succeeded
-
-        raise values.first.is_a?(Exception) ? values.first : DeferrableFailed.new(values)
+        done = proc { |*values| promise.try_resolve(values) }
+        failed = proc { |*values| promise.try_reject(Deferrable.failure(values)) }
+        callback(&done)
+        errback(&failed)
+        values = promise.value(timeout: timeout)
+        values.size > 1 ? values : values.first
+      ensure
+        # Nobody waits any more, if the time was up or it was cancelled.
+        unless promise.nil? || promise.settled?
+          cancel_callback(done)
+          cancel_errback(failed)
+        end
       end
+
+      # @private
+      def self.failure(values) = values.first.is_a?(Exception) ? values.first : DeferrableFailed.new(values)
 
       private
 
