@@ -2,10 +2,11 @@
 
 require "open3"
 require "rbconfig"
+require "tempfile"
 require "timeout"
 
-# Runs gems that were written for EventMachine, unmodified, in a Ruby of their own: on evented, or on EventMachine itself
-# (EM_ORACLE=1), which shows that a test asks for the right thing.
+# Runs gems that were written for EventMachine, unmodified, in a Ruby of their own: on evented, or, with EM_ORACLE=1,
+# on EventMachine itself, which shows that a test asks for the right thing.
 module GemProcess
   ORACLE = ENV.key?("EM_ORACLE")
   LOADS = ORACLE ? "eventmachine" : "evented/eventmachine"

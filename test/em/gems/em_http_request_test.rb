@@ -1,7 +1,6 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 require "socket"
 require "support/gem_process"
 require "support/scripted_server"

@@ -1,7 +1,6 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 require "net/http"
 require "socket"
 require "support/gem_process"
@@ -72,7 +71,7 @@ class ThinTest < Minitest::Test
 
   def test_curl_gets_many_pages_over_one_connection
     serving_tcp do |url|
-      connects = curl("-o", "/dev/null", "-w", "%{num_connects}\n", "#{url}?[1-20]")
+      connects = curl("-o", File::NULL, "-w", "%{num_connects}\n", "#{url}?[1-20]") # rubocop:disable Style/FormatStringToken
 
       assert_equal ["1", *["0"] * 19], connects.split
     end
@@ -110,7 +109,7 @@ class ThinTest < Minitest::Test
 
   def test_an_exception_is_answered_and_the_server_goes_on
     serving_tcp do |url|
-      assert_equal "500", curl("-o", "/dev/null", "-w", "%{http_code}", "#{url}raise")
+      assert_match(%r{\AHTTP/1.1 500 }, curl("--include", "#{url}raise"))
       assert_equal "Hello, world!", curl(url)
     end
   end
@@ -154,7 +153,7 @@ class ThinTest < Minitest::Test
 
   def test_curl_gets_pages_over_tls
     with_certificate do |certificate|
-      serving_tcp(<<~RUBY, scheme: "https") do |url|
+      serving_tcp(<<~RUBY, scheme: "https", host: "localhost") do |url|
         serve("127.0.0.1", 0) do |server|
           server.ssl = true
           server.ssl_options = { private_key_file: "#{certificate.key}", cert_chain_file: "#{certificate.certificate}" }
@@ -192,8 +191,8 @@ class ThinTest < Minitest::Test
 
   private
 
-  def serving_tcp(script = "serve('127.0.0.1', 0)", scheme: "http")
-    serving(SERVER + script) { |served| yield "#{scheme}://127.0.0.1:#{served.said}/" }
+  def serving_tcp(script = "serve('127.0.0.1', 0)", scheme: "http", host: "127.0.0.1")
+    serving(SERVER + script) { |served| yield "#{scheme}://#{host}:#{served.said}/" }
   end
 
   def serving_unix
@@ -206,8 +205,8 @@ class ThinTest < Minitest::Test
     Dir.mktmpdir { |directory| yield ThrowawayCertificate.new(directory) }
   end
 
-  def curl(*arguments)
-    output_of("curl", "--silent", "--show-error", "--max-time", "20", *arguments)
+  def curl(*)
+    output_of("curl", "--silent", "--show-error", "--max-time", "20", *)
   end
 
   # @return [Integer] good pages over one connection
