@@ -70,8 +70,8 @@ pub struct Streams<R> {
     /// Whether ticks are to be called.
     ticks: bool,
     stopping: bool,
-    /// How many of them are servers.
-    servers: usize,
+    /// Whether the kernel is to be asked in this pass, after its timers.
+    polls: bool,
     /// How many are over, and wait for the kernel to let go of them.
     leaving: usize,
 }
@@ -228,7 +228,7 @@ impl<R: Copy> Streams<R> {
             share: 0,
             ticks: false,
             stopping: false,
-            servers: 0,
+            polls: false,
             leaving: 0,
         }
     }
@@ -240,7 +240,6 @@ impl<R: Copy> Streams<R> {
         if let Some(most) = adding.most {
             stream.rare().most = Some(most);
         }
-        self.servers += usize::from(adding.transport == Transport::Server);
         self.all.insert(signature, Box::new(stream));
         if adding.connecting {
             self.arm(signature);
@@ -455,10 +454,15 @@ impl<R: Copy> Streams<R> {
         self.len() == 0
     }
 
-    /// Those that end with this pass.
+    /// Those that are about to end, or are just being told.
     #[must_use]
     pub fn ending(&self) -> usize {
-        self.ending.len()
+        let ends = |stream: &&Box<Stream<R>>| match stream.ending {
+            Ending::No => false,
+            Ending::Unbound => stream.busy,
+            _ => true,
+        };
+        self.all.values().filter(ends).count()
     }
 
     /// The signatures of all.

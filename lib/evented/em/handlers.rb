@@ -34,12 +34,9 @@ module Evented
 
       # @private
       def unbound(signature, connection, errno)
-        if (acceptor = @acceptors.delete(signature))
-          io = acceptor[3]
-          return io.close if io && !io.closed?
+        # A socket that was attached goes on listening: other processes may accept from it as well.
+        return if @acceptors.delete(signature)
 
-          return
-        end
         @conns.delete(signature)
         return unless connection
 

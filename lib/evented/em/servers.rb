@@ -36,12 +36,11 @@ module Evented
 
       # Accepts from a socket that listens already.
       #
-      # @param sock [Socket, Integer] it is closed with the server
+      # @param sock [Socket, Integer] it stays open when the server stops
       def attach_server(sock, handler = nil, *arguments, &block)
         klass = klass_from_handler(Connection, handler, *arguments)
         io = sock.respond_to?(:fileno) ? sock : nil
         signature = attach_sd(io ? io.fileno : sock)
-        # A socket that came as an object is closed as one.
         @acceptors[signature] = [klass, arguments, block, io]
         signature
       end
