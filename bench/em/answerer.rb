@@ -28,14 +28,6 @@ class Answerer < EM::Connection
   end
 end
 
-# Tells when all have come.
-module Counting
-  def post_init
-    super
-    puts "all" if ($left -= 1).zero?
-  end
-end
-
 $stdout.sync = true
 trap(:USR1) do
   GC.start
@@ -45,7 +37,13 @@ trap(:TERM) { exit! }
 
 if count
   wanted = $left = count.to_i
-  Answerer.prepend(Counting)
+  # Tells when all have come.
+  Answerer.prepend(Module.new do
+    def post_init
+      super
+      puts "all" if ($left -= 1).zero?
+    end
+  end)
   hard = Process.getrlimit(:NOFILE).last
   Process.setrlimit(:NOFILE, wanted + 100, [hard, wanted + 100].max)
   EM.set_descriptor_table_size(wanted + 100)

@@ -8,7 +8,7 @@ module Bench
   class Report
     FLOOR = "C epoll"
     PEER = "EventMachine"
-    BUSY = ["", "CPU µs a request", "lowest … highest", "user + system", "requests a second", "µs until half / 99 % came",
+    BUSY = ["", "CPU µs a request", "lowest … highest", "user + system", "requests a second", "µs until half / 99 %",
             "× C", "× EventMachine"].freeze
     IDLE = ["", "all accepted within", "bytes each", "of that, Ruby's objects", "beside them",
             "CPU µs a request of 64 busy ones", "× C", "× EventMachine"].freeze

@@ -5,7 +5,7 @@ module Bench
   module Markdown
     module_function
 
-    # @param rows [Array<Array<String>>] the headings first; the first column is aligned to the left, figures to the right
+    # @param rows [Array<Array<String>>] the headings first; the first column is aligned left, figures right
     # @return [String]
     def table(rows)
       first, *others = rows.transpose.map do |column|

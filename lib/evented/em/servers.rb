@@ -3,8 +3,9 @@
 module Evented
   # Servers.
   module EM
-    # Connections that may wait to be accepted, as in EventMachine.
-    BACKLOG = 100
+    # Connections that may wait to be accepted; the kernel has a limit of its own. EventMachine's 100 makes peers that
+    # come in a burst try again a second later.
+    BACKLOG = 4096
     private_constant :BACKLOG
 
     class << self
