@@ -2,8 +2,8 @@
 
 module Evented
   module EM
-    # Parsers and small clients that EventMachine brings along, each loaded when it is named. Mix a module into a handler,
-    # or subclass a class:
+    # Parsers and small clients that EventMachine brings along, each loaded when it is named. Mix a module into a
+    # handler, or subclass a class:
     #
     # @example
     #   module Echo

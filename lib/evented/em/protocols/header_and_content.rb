@@ -13,8 +13,8 @@ module Evented
         ContentLengthPattern = /Content-length:\s*(\d+)/i # rubocop:disable Naming/ConstantName
 
         # @param hdrs [Array<String>] header lines
-        # @return [Hash{Symbol => String}] `"Content-Length: 1"` is `{content_length: "1"}`; of a header that comes twice,
-        #   the last
+        # @return [Hash{Symbol => String}] `"Content-Length: 1"` is `{content_length: "1"}`; of a header that comes
+        #   twice, the last
         def self.headers_2_hash(hdrs)
           hdrs.filter_map do |line|
             name, value = line.split(":", 2)

@@ -17,7 +17,7 @@ module Evented
         include LineText2
 
         # Bytes that can be posted.
-        MaxPostContentLength = 20 * 1024 * 1024 # rubocop:disable Naming/ConstantName
+        MaxPostContentLength = 20 * 1024 * 1024
         VERBS = %w[GET POST PUT DELETE HEAD].freeze
         private_constant :VERBS
 
@@ -25,8 +25,8 @@ module Evented
           # @param args [Hash] `host`, `port` (80), `verb` ("GET"), `request` (the path), `query_string`, `version`,
           #   `host_header`, `cookie`, `content` and `contenttype` for POST and PUT, `basic_auth`
           #   (`{username:, password:}`), `custom_headers` (a Hash), `ssl`
-          # @return [HttpClient] a deferrable: succeeds with `{content: String, headers: Array<String>, status: Integer}`,
-          #   the status line being the first of the headers; fails with `{status: 0}`
+          # @return [HttpClient] a deferrable: succeeds with `{content: String, headers: Array<String>, status:
+          #   Integer}`, the status line being the first of the headers; fails with `{status: 0}`
           # @raise [EM::ConnectionError] if there is no such host
           def request(args = {})
             args[:port] ||= 80
@@ -47,6 +47,7 @@ module Evented
           HttpClient.warn_once
         end
 
+        # Nothing has come yet.
         def post_init
           @headers = []
           @size = 0
@@ -54,6 +55,7 @@ module Evented
           @part = :header
         end
 
+        # Sends the request.
         def connection_completed
           @connected = true
           start_tls if @args[:ssl]
@@ -83,6 +85,10 @@ module Evented
         # @param text [String] of the content
         def receive_binary_data(text)
           @content << text
+        end
+
+        # Of a content that is cut off, that is not called.
+        def receive_end_of_binary_data
           dispatch_response if @part == :sized
         end
 
@@ -101,6 +107,7 @@ module Evented
           give_up
         end
 
+        # An answer without a length is complete now; any other has failed.
         def unbind
           super
           return if @done

@@ -54,14 +54,20 @@ module Evented
         # @param port [Integer]
         # @param ssl [Boolean]
         def set_default_host_header(host, port, ssl)
-          @host_header = port == (ssl ? 443 : 80) ? host : "#{host}:#{port}"
+          @host_header = if port == (ssl ? 443 : 80)
+                           host
+                         else
+                           "#{host}:#{port}"
+                         end
         end
 
+        # Requests wait until there is a connection.
         def post_init
           super
           @connected = DefaultDeferrable.new
         end
 
+        # Sends the requests that wait.
         def connection_completed
           super
           @connected.succeed
@@ -69,27 +75,15 @@ module Evented
 
         # @param args [Hash, String] a path; or `uri`, `version`, `host_header`, `authorization`, `contenttype`
         # @return [Request] a deferrable: succeeds with itself, fails with nothing, see {Request#internal_error}
-        def get(args) = request(args, "GET")
+        def get(args) = request_with(args, verb: "GET")
 
         # @param args (see #get), and `content`
         # @return (see #get)
-        def post(args) = request(args, "POST")
+        def post(args) = request_with(args, verb: "POST")
 
         # @param args (see #get), and `verb` ("GET")
         # @return (see #get)
-        def request(args, verb = nil)
-          args = { uri: args } unless args.is_a?(Hash)
-          args = { verb: verb || "GET", host_header: @host_header, authorization: @authorization }.merge(args)
-          args[:verb] = verb if verb
-          request = Request.new(self, args)
-          if @closed
-            request.set_deferred_status(:failed)
-          else
-            @requests.unshift(request)
-            @connected.callback { request.send_request }
-          end
-          request
-        end
+        def request(args) = request_with(args)
 
         # @param ln [String]
         def receive_line(ln)
@@ -99,7 +93,10 @@ module Evented
         end
 
         # @param text [String]
-        def receive_binary_data(text) = @requests.last&.receive_text(text)
+        def receive_binary_data(text)
+          # What is cut off by the end of the connection is no content.
+          @requests.last&.receive_text(text) unless @closed
+        end
 
         # The oldest request has been answered.
         #
@@ -112,12 +109,27 @@ module Evented
           super
         end
 
+        # What was not answered has failed.
         def unbind
+          @closed = true
           super
           fail_all
         end
 
         private
+
+        def request_with(args, **forced)
+          args = { uri: args } unless args.is_a?(Hash)
+          args = { verb: "GET", host_header: @host_header, authorization: @authorization, **args, **forced }
+          request = Request.new(self, args)
+          if @closed
+            request.set_deferred_status(:failed)
+          else
+            @requests.unshift(request)
+            @connected.callback { request.send_request }
+          end
+          request
+        end
 
         def fail_all
           @closed = true

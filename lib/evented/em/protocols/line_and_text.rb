@@ -11,8 +11,9 @@ module Evented
         include LineText2
 
         # Bytes that may be asked for with {#set_binary_mode}.
-        MaxBinaryLength = 32 * 1024 * 1024 # rubocop:disable Naming/ConstantName
+        MaxBinaryLength = 32 * 1024 * 1024
 
+        # @param arguments what was given after the handler
         def initialize(*)
           super
           lbp_init_line_state
@@ -29,13 +30,15 @@ module Evented
 
         # Has the next bytes come to `receive_binary_data`.
         #
-        # @param size [Integer, nil] bytes, whole; nil for all that comes, in pieces as they come; 0 for an empty text at
-        #   once
+        # @param size [Integer, nil] bytes, whole; nil for all that comes, in pieces as they come; 0 for an empty text
+        #   at once
         # @raise [RuntimeError] if that is more than {MaxBinaryLength}
         def set_binary_mode(size = nil)
           raise "Overlength" if size.to_i > MaxBinaryLength
 
-          size&.zero? ? receive_binary_data("") : set_text_mode(size&.positive? ? size : nil)
+          return receive_binary_data("") if size&.zero?
+
+          set_text_mode(size&.positive? ? size : nil)
         end
 
         # @param violation [EM::Protocols::Violation]

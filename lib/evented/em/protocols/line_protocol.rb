@@ -13,19 +13,18 @@ module Evented
         def receive_data(data)
           return if limits_violated?
 
-          held = @buf || "".b
-          from = held.bytesize
-          @buf = held << data.b
-          while (stop = @buf.byteindex("\n", from))
+          (@buf ||= "".b) << data.b
+          while (stop = @buf.byteindex("\n", @buf_searched || 0))
             line = @buf.byteslice(0, stop).delete_suffix("\r")
             return line_too_long if line.bytesize > max_line_length
 
             # Gone before it is handed over: who raises doesn't get it again.
             @buf = @buf.byteslice((stop + 1)..)
-            from = 0
+            @buf_searched = 0
             receive_line(line.force_encoding(data.encoding))
           end
-          line_too_long if @buf.bytesize > max_line_length + 1
+          @buf_searched = @buf.bytesize
+          line_too_long if @buf_searched > max_line_length + 1
         end
 
         # @param line [String] a line, without what ends it
@@ -34,7 +33,7 @@ module Evented
         private
 
         def line_too_long
-          @buf = nil
+          @buf = @buf_searched = nil
           limits_violate("a line is longer than #{max_line_length} bytes (max_line_length)")
         end
       end

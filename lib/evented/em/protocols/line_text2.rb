@@ -19,7 +19,7 @@ module Evented
         include Limits
 
         # EventMachine's constant. Nothing but its value is used, see {Limits#max_line_length}.
-        MaxBinaryLength = 32 * 1024 * 1024 # rubocop:disable Naming/ConstantName
+        MaxBinaryLength = 32 * 1024 * 1024
         # A delimiter that a Regexp matches is found across two receives if it is not longer than this.
         LOOKBACK = 64
         private_constant :LOOKBACK
@@ -150,7 +150,8 @@ module Evented
         end
 
         def lt2_take_text(data, position)
-          piece = @lt2_size ? data.byteslice(position, @lt2_size - (@lt2_text&.bytesize || 0)) : data.byteslice(position..)
+          wanted = @lt2_size ? @lt2_size - (@lt2_text&.bytesize || 0) : data.bytesize
+          piece = data.byteslice(position, wanted)
           position += piece.bytesize
           piece = @lt2_text << piece if @lt2_text
           if @lt2_size.nil?

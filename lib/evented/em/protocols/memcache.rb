@@ -30,6 +30,10 @@ module Evented
         Cdelimiter = "\r\n"
         # rubocop:enable Naming/ConstantName
 
+        # A key, flags, bytes, and perhaps a version.
+        VALUE = /\AVALUE (\S+) \d+ (\d{1,10})(?: \d+)?\z/
+        private_constant :VALUE
+
         # @param host [String]
         # @param port [Integer]
         # @return [Memcache] the connection, a deferrable: succeeds when it is made
@@ -83,6 +87,7 @@ module Evented
         end
         alias del delete
 
+        # Sends what was asked until now.
         def connection_completed
           @buffer = "".b
           @searched = 0
@@ -113,7 +118,7 @@ module Evented
           when Cend then answer_get
           when Cstored, "NOT_STORED", "EXISTS" then answer(:set, line == Cstored)
           when Cdeleted, Cunknown then answer(:delete, line == Cdeleted)
-          when /\AVALUE (\S+) \d+ (\d{1,10})(?: \d+)?\z/ then expect_value($1, $2.to_i)
+          when VALUE then expect_value(*VALUE.match(line).captures)
           when Cerror, /\A(?:CLIENT|SERVER)_ERROR\b/ then answer_error
           when /\A(?:VERSION|OK|TOUCHED|RESET)\b/, /\A\d+\z/, Cempty then nil
           else limits_violate("memcached would not answer #{line[0, 100].inspect}")
@@ -161,6 +166,7 @@ module Evented
         end
 
         def expect_value(key, size)
+          size = size.to_i
           return @value = [key, size] if size <= max_content_length
 
           limits_violate("a value of #{size} bytes is longer than #{max_content_length} (max_content_length)")

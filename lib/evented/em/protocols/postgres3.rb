@@ -9,8 +9,8 @@ begin
 rescue LoadError => e
   raise unless e.path.to_s.start_with?("postgres-pr")
 
-  raise LoadError, "EM::Protocols::Postgres3 needs the gem postgres-pr: add `gem \"postgres-pr\"` to the Gemfile. Or use " \
-                   "the gem pg, which lets other connections go on here (#{e.message})", cause: e
+  raise LoadError, "EM::Protocols::Postgres3 needs the gem postgres-pr: add `gem \"postgres-pr\"` to the Gemfile. Or " \
+                   "use the gem pg, which lets other connections go on here (#{e.message})", cause: e
 end
 require "stringio"
 
@@ -64,7 +64,7 @@ module Evented
           @errors = []
           @failed = false
           @pending_query = DefaultDeferrable.new
-          send_data(PostgresPR::Query.dump(sql))
+          send_data(PostgresPR::Query.new(sql).dump)
           @pending_query
         end
 
@@ -84,6 +84,7 @@ module Evented
           end
         end
 
+        # What was not answered has failed.
         def unbind
           pending = [@pending_conn, @pending_query].compact
           @pending_conn = @pending_query = nil
@@ -95,11 +96,10 @@ module Evented
           case msg
           when PostgresPR::AuthentificationClearTextPassword then send_password(msg, @password)
           when PostgresPR::AuthentificationMD5Password then send_password(msg, md5(msg.salt))
-          when PostgresPR::ErrorResponse then settle_connect(false, [msg])
+          when PostgresPR::ErrorResponse, PostgresPR::UnknownAuthType then settle_connect(false, [msg])
           when PostgresPR::ParameterStatus then @params[msg.key] = msg.value
           when PostgresPR::NoticeResponse then @errors << msg
           when PostgresPR::ReadyForQuery then settle_connect(true)
-          when PostgresPR::UnknownAuthType then settle_connect(false, [msg])
           end
         end
 

@@ -13,6 +13,7 @@ module Evented
         # As in EventMachine; two bytes of length allow for half of it.
         MaxFieldSize = 128 * 1024 # rubocop:disable Naming/ConstantName
 
+        # Nothing has come yet.
         def post_init
           super if defined?(super)
           @sasl_data = "".b

@@ -13,6 +13,7 @@ module Evented
         # Bytes that an answer may have; two bytes of length allow for half of it.
         MaxFieldSize = 128 * 1024 # rubocop:disable Naming/ConstantName
 
+        # Nothing has been asked yet.
         def post_init
           super if defined?(super)
           @sasl_data = "".b
@@ -29,7 +30,9 @@ module Evented
         # @raise [ArgumentError] if one of them is longer than 65535 bytes
         # @raise [TypeError] if one is no String
         def validate?(username, psw, sysname = nil, realm = nil)
-          fields = [username, psw, sysname || "", realm || ""].map { |field| String.try_convert(field) || refuse(field) }
+          fields = [username, psw, sysname || "", realm || ""].map do |field|
+            String.try_convert(field) || refuse(field)
+          end
           too_long = fields.find { |field| field.bytesize > 65_535 }
           raise ArgumentError, "a field has 65535 bytes at most, not #{too_long.bytesize}" if too_long
 

@@ -17,8 +17,8 @@ module Evented
         include Deferrable
         include LineText2
 
-        # What came of it: when it began (a Time) and how many seconds it took, the code and the lines of the last answer,
-        # and what that answered. Code and message are nil if there was no connection; the code is 900 if the fault is
+        # What came of it: when it began (a Time) and how many seconds it took, the code and the lines of the last
+        # answer, and what that answered. Code and message are nil if there was no connection; the code is 900 if the fault is
         # ours.
         Result = Struct.new(:start_time, :elapsed_time, :responder, :code, :message, keyword_init: true)
 
@@ -27,19 +27,21 @@ module Evented
 
         # @param args [Hash] `host`, `port` (25), `domain` (what we call ourselves), `from`, `to` (a String or several),
         #   `header` (a Hash) and `body` (a String or several), or `content` instead: the whole message as it is to be
-        #   sent, dots doubled; `starttls` (true to insist on it), `auth` (`{type: :plain, username:, password:}`, each a
-        #   String or what gives one when it is called), `verbose` (print what comes)
+        #   sent, dots doubled; `starttls` (true to insist on it), `auth` (`{type: :plain, username:, password:}`, each
+        #   a String or what gives one when it is called), `verbose` (print what comes)
         # @return [SmtpClient] a deferrable: succeeds or fails with a {Result}
         # @raise [EM::ConnectionError] if there is no such host
         def self.send(args = {})
           EM.connect(args[:host], args[:port] || 25, self) { |client| client.args = args }
         end
 
+        # Notes the time.
         def post_init
           @began = Process.clock_gettime(Process::CLOCK_MONOTONIC)
           @result = Result.new(start_time: Time.now)
         end
 
+        # The server speaks first.
         def connection_completed
           @responder = :receive_signon
         end
@@ -113,7 +115,9 @@ module Evented
           return invoke_internal_error("unsupported auth type") unless auth[:type].to_s == "plain"
 
           @responder = :receive_auth_response
-          user, password = auth.values_at(:username, :password).map { |value| value.respond_to?(:call) ? value.call : value }
+          user, password = auth.values_at(:username, :password).map do |value|
+            value.respond_to?(:call) ? value.call : value
+          end
           send_data("AUTH PLAIN #{["\0#{user}\0#{password}"].pack("m0")}\r\n")
         end
 
@@ -155,7 +159,7 @@ module Evented
           return invoke_error unless @range == 3
 
           @responder = :receive_message_response
-          @args[:content] ? send_content([@args[:content]].flatten.join) : send_header_and_body
+          @args[:content] ? send_content([@args[:content]].join) : send_header_and_body
         end
 
         def send_content(content)
@@ -166,7 +170,7 @@ module Evented
         def send_header_and_body
           (@args[:header] || {}).each { |name, value| send_data("#{line(name)}: #{value}\r\n") }
           send_data("\r\n")
-          send_data(escape_leading_dots([@args[:body]].flatten.join))
+          send_data(escape_leading_dots([@args[:body]].join))
           send_data("\r\n.\r\n")
         end
 

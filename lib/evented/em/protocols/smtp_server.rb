@@ -74,9 +74,10 @@ module Evented
           @parms = @parms.merge(parms)
         end
 
-        # In a subclass that has its own, call `super` when the greeting is to be sent.
+        # Has the greeting sent, after the block of `start_server` has set parameters.
         def post_init
-          send_server_greeting
+          EM.next_tick { send_server_greeting }
+          nil
         end
 
         # @param ln [String]
@@ -85,16 +86,22 @@ module Evented
           @undecided ? @undecided.push(ln) : process_line(ln)
         end
 
+        # HELP.
         def process_help = send_data("250 Ok, but unimplemented\r\n")
 
+        # VRFY: nobody is told who has a mailbox.
         def process_vrfy = send_data("502 Command not implemented\r\n")
 
+        # EXPN.
         def process_expn = send_data("502 Command not implemented\r\n")
 
+        # NOOP.
         def process_noop = send_data("250 Ok\r\n")
 
+        # What is no command.
         def process_unknown = send_data("500 Unknown command\r\n")
 
+        # QUIT.
         def process_quit
           send_data("221 Ok\r\n")
           close_connection_after_writing
@@ -123,8 +130,8 @@ module Evented
         # @param str [String] what stands behind AUTH
         def process_auth(str)
           return send_data("503 auth already issued\r\n") if @state.include?(:auth)
-          return send_data("504 auth mechanism not available\r\n") unless str =~ /\APLAIN\s?\s*(\S*)/i
-          return process_auth_line($1) unless $1.empty?
+          return send_data("504 auth mechanism not available\r\n") unless (plain = str[/\APLAIN\s*(\S*)/i, 1])
+          return process_auth_line(plain) unless plain.empty?
 
           @state << :auth_incomplete
           send_data("334 \r\n")
@@ -182,6 +189,7 @@ module Evented
           end
         end
 
+        # DATA.
         def process_data
           return send_data("503 Operation sequence error\r\n") unless @state.include?(:rcpt)
 
@@ -253,10 +261,13 @@ module Evented
 
         # @!endgroup
 
+        # The server speaks first.
         def send_server_greeting = send_data("220 #{get_server_greeting}\r\n")
 
+        # What the client has done: some of `:ehlo`, `:starttls`, `:auth`, `:auth_incomplete`, `:mail_from`, `:rcpt` and
+        # `:data` in `@state`, which subclasses may read and set.
         def init_protocol_state
-          @state ||= []
+          @state = [] unless @state
         end
 
         # A transaction has ended; whether the client was greeted, is encrypted and authenticated stays.
@@ -265,6 +276,7 @@ module Evented
           receive_transaction
         end
 
+        # Calls {#connection_ended}.
         def unbind = connection_ended
 
         private

@@ -16,6 +16,7 @@ module Evented
 
         # Stands before the callbacks of a connection, its singleton methods too, until the proxy has answered.
         module Handshake
+          # Asks the proxy; later, the connection's own.
           def post_init = @socks_shaking ? socks_post_init : super
 
           # @param data [String]

@@ -18,16 +18,19 @@ module Evented
         # @raise [EM::ConnectionError] if there is no such host
         def self.test(host, port) = EM.connect(host, port, self)
 
+        # Notes the time.
         def post_init
           @start_time = Process.clock_gettime(Process::CLOCK_MONOTONIC)
         end
 
+        # Somebody listens.
         def connection_completed
           @connected = true
           close_connection
           set_deferred_status(:succeeded, elapsed)
         end
 
+        # Nobody listens, unless it was told that somebody does.
         def unbind
           set_deferred_status(:failed, elapsed) unless @connected
         end
