@@ -18,8 +18,8 @@ module Evented
         include LineText2
 
         # What came of it: when it began (a Time) and how many seconds it took, the code and the lines of the last
-        # answer, and what that answered. Code and message are nil if there was no connection; the code is 900 if the fault is
-        # ours.
+        # answer, and what that answered. Code and message are nil if there was no connection; the code is 900 if the
+        # fault is ours.
         Result = Struct.new(:start_time, :elapsed_time, :responder, :code, :message, keyword_init: true)
 
         # @param args [Hash] as for {.send}

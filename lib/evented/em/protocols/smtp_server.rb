@@ -267,7 +267,7 @@ module Evented
         # What the client has done: some of `:ehlo`, `:starttls`, `:auth`, `:auth_incomplete`, `:mail_from`, `:rcpt` and
         # `:data` in `@state`, which subclasses may read and set.
         def init_protocol_state
-          @state = [] unless @state
+          @state ||= [] # rubocop:disable Naming/MemoizedInstanceVariableName
         end
 
         # A transaction has ended; whether the client was greeted, is encrypted and authenticated stays.
