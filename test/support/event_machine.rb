@@ -1,7 +1,15 @@
 # frozen_string_literal: true
 
+require "helper"
 require "socket"
 require "support/ruby_process"
+
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 
 # What the tests of EventMachine's behaviour share. They hold for EventMachine itself as well: with EM_ORACLE set they
 # run against that, so that nobody's memory has to be trusted.
