@@ -69,6 +69,9 @@ module EventMachineHelpers
     EM.add_timer(0.002) { stop_once(&condition) }
   end
 
+  # EventMachine notices a detached descriptor only when it wakes up for something else.
+  def keep_waking_up = EM.add_periodic_timer(0.01) { nil }
+
   # @return [Array(Integer, Integer)] signature and port of a server on {HOST}
   def serve(...)
     signature = EM.start_server(HOST, 0, ...)
