@@ -43,8 +43,8 @@ use outbound::Outbound;
 pub use pass::Event;
 use pass::Phase;
 use proxy::Proxy;
-use sealed::Seal;
 pub use proxy::ProxyRefusal;
+use sealed::Seal;
 
 /// All streams of one reactor. `R` is what the binding keeps for each: the connection object.
 #[derive(Debug)]
@@ -308,7 +308,10 @@ impl<R: Copy> Streams<R> {
             if stream.sealed {
                 self.send_sealed(signature, b"");
             }
-            if self.live(signature).is_some_and(|stream| !stream.is_drained()) {
+            if self
+                .live(signature)
+                .is_some_and(|stream| !stream.is_drained())
+            {
                 return true;
             }
         }

@@ -139,8 +139,7 @@ impl<R: Copy> Streams<R> {
     pub(super) fn has_sent(&mut self, signature: Signature) {
         self.touch(signature);
         self.relieve(signature);
-        let drained =
-            |stream: &Stream<R>| stream.ending == Ending::Drained && stream.is_drained();
+        let drained = |stream: &Stream<R>| stream.ending == Ending::Drained && stream.is_drained();
         if self.live(signature).is_some_and(drained) {
             self.end(signature, Ending::Closed, 0);
         }

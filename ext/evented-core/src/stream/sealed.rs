@@ -47,7 +47,10 @@ impl<R: Copy> Streams<R> {
 
     /// Puts it back, and sends what it has to say.
     pub fn give_session_back(&mut self, signature: Signature, session: Box<Session>) {
-        let seal = self.all.get_mut(&signature).and_then(|stream| stream.rare.as_mut());
+        let seal = self
+            .all
+            .get_mut(&signature)
+            .and_then(|stream| stream.rare.as_mut());
         if let Some(seal) = seal.and_then(|rare| rare.seal.as_mut()) {
             seal.session = Some(session);
             let unsealed = std::mem::take(&mut seal.unsealed);
@@ -71,7 +74,10 @@ impl<R: Copy> Streams<R> {
 
     /// What was opened and could not be handed out is handed out later.
     pub fn keep_rest(&mut self, signature: Signature) {
-        if self.session(signature).is_some_and(|session| session.has_plaintext()) {
+        if self
+            .session(signature)
+            .is_some_and(|session| session.has_plaintext())
+        {
             self.put_off(signature, Waiting::Data(Vec::new()));
         }
     }

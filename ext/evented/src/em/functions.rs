@@ -103,7 +103,10 @@ pub(super) fn signature(value: VALUE) -> Signature {
 }
 
 /// Does something to the stream of a signature, if there is one.
-pub(super) fn with<T>(value: VALUE, work: impl FnOnce(&mut Streams<VALUE>, Signature) -> T) -> Option<T> {
+pub(super) fn with<T>(
+    value: VALUE,
+    work: impl FnOnce(&mut Streams<VALUE>, Signature) -> T,
+) -> Option<T> {
     let signature = signature(value);
     let scheduler = owner(signature)?;
     let result = scheduler.streams(|streams| work(streams, signature));

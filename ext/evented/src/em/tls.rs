@@ -12,9 +12,9 @@ use evented_core::{
     tls::{self, Ask, Failure, Options, Role, Roots, Session},
 };
 use rb_sys::{
-    NIL_P, RARRAY_LEN, RSTRING_LEN, RSTRING_PTR, Qtrue, TEST, VALUE, rb_ary_entry,
-    rb_ary_new_from_values, rb_funcallv, rb_id2sym, rb_intern, rb_jump_tag, rb_num2uint, rb_protect,
-    rb_str_new,
+    NIL_P, Qtrue, RARRAY_LEN, RSTRING_LEN, RSTRING_PTR, TEST, VALUE, rb_ary_entry,
+    rb_ary_new_from_values, rb_funcallv, rb_id2sym, rb_intern, rb_jump_tag, rb_num2uint,
+    rb_protect, rb_str_new,
 };
 
 use super::functions::{fixnum, raise, signature, truth, with};
@@ -74,7 +74,11 @@ pub(super) fn hand(scheduler: &Scheduler, stream: Signature, root: VALUE) {
     scheduler.streams_and_driver(Streams::taken);
     let state = Cell::new(0);
     let asks = session.may_ask();
-    let ask = if asks { ask_program(root, &state) } else { ask_nobody() };
+    let ask = if asks {
+        ask_program(root, &state)
+    } else {
+        ask_nobody()
+    };
     // The session is in nobody's table meanwhile: the program may do anything in there, and suspend.
     let opened = session.receive(&ciphertext, &ask);
     drop(ciphertext);
@@ -90,6 +94,8 @@ pub(super) fn hand(scheduler: &Scheduler, stream: Signature, root: VALUE) {
         unsafe { rb_jump_tag(state.get()) }
     }
     if completed {
+        // The peer is to hear of it even if the program closes the connection right now.
+        scheduler.streams_and_driver(Streams::flush);
         // SAFETY: with the GVL.
         unsafe { rb_funcallv(root, known().ssl_handshake_completed, 0, std::ptr::null()) };
     }
@@ -103,11 +109,17 @@ fn hand_plaintext(scheduler: &Scheduler, stream: Signature, root: VALUE) {
             if streams.is_paused(stream) != Some(false) {
                 return 0;
             }
-            let count = streams.session(stream).map_or(0, |session| session.read(&mut piece));
+            let count = streams
+                .session(stream)
+                .map_or(0, |session| session.read(&mut piece));
             let relayed = streams.relay(stream, &piece[..count]);
             piece.copy_within(relayed..count, 0);
             // Relayed altogether: there may be more.
-            if relayed > 0 && relayed == count { usize::MAX } else { count - relayed }
+            if relayed > 0 && relayed == count {
+                usize::MAX
+            } else {
+                count - relayed
+            }
         });
         match read.unwrap_or(0) {
             0 => return,
@@ -147,7 +159,8 @@ fn ask_program(root: VALUE, state: &Cell<c_int>) -> Rc<Ask> {
         let question = Question { root, pem };
         let mut raised = 0;
         // SAFETY: the question outlives the call.
-        let answer = unsafe { rb_protect(Some(call), (&raw const question) as VALUE, &raw mut raised) };
+        let answer =
+            unsafe { rb_protect(Some(call), (&raw const question) as VALUE, &raw mut raised) };
         // SAFETY: see above.
         unsafe { &*state }.set(raised);
         raised == 0 && TEST(answer)
@@ -193,11 +206,19 @@ unsafe extern "C" fn start(_: VALUE, sig: VALUE, options: VALUE) -> VALUE {
 fn begin(options: VALUE) -> Result<Box<Session>, Failure> {
     // SAFETY: within the array.
     let at = |index| unsafe { rb_ary_entry(options, index) };
-    let role = if TEST(at(0)) { Role::Server } else { Role::Client };
+    let role = if TEST(at(0)) {
+        Role::Server
+    } else {
+        Role::Client
+    };
     let name = text(at(5));
     let alpn = at(10);
     // SAFETY: an array.
-    let protocols = if NIL_P(alpn) { 0 } else { unsafe { RARRAY_LEN(alpn) } };
+    let protocols = if NIL_P(alpn) {
+        0
+    } else {
+        unsafe { RARRAY_LEN(alpn) }
+    };
     let roots = at(11);
     let options = Options {
         private_key: bytes(at(1)),
@@ -213,7 +234,11 @@ fn begin(options: VALUE) -> Result<Box<Session>, Failure> {
             // SAFETY: within the array.
             .filter_map(|index| bytes(unsafe { rb_ary_entry(alpn, index) }))
             .collect(),
-        roots: if roots == Qtrue as VALUE { Some(Roots::System) } else { bytes(roots).map(Roots::Given) },
+        roots: if roots == Qtrue as VALUE {
+            Some(Roots::System)
+        } else {
+            bytes(roots).map(Roots::Given)
+        },
         ..Options::new(role)
     };
     let config = tls::config(&options)?;
@@ -251,7 +276,9 @@ fn about<T>(sig: VALUE, ask: impl FnOnce(&mut Session) -> Option<T>) -> Option<T
         raise(c"this connection has no TLS: call start_tls first");
     }
     let scheduler = super::current()?;
-    scheduler.streams(|streams| streams.session(signature).and_then(ask)).flatten()
+    scheduler
+        .streams(|streams| streams.session(signature).and_then(ask))
+        .flatten()
 }
 
 fn string(text: Option<String>) -> VALUE {
@@ -280,7 +307,9 @@ unsafe extern "C" fn cipher_bits(_: VALUE, sig: VALUE) -> VALUE {
 }
 
 unsafe extern "C" fn cipher_name(_: VALUE, sig: VALUE) -> VALUE {
-    string(about(sig, |session| session.cipher_name().map(str::to_owned)))
+    string(about(sig, |session| {
+        session.cipher_name().map(str::to_owned)
+    }))
 }
 
 unsafe extern "C" fn cipher_protocol(_: VALUE, sig: VALUE) -> VALUE {
@@ -288,5 +317,7 @@ unsafe extern "C" fn cipher_protocol(_: VALUE, sig: VALUE) -> VALUE {
 }
 
 unsafe extern "C" fn sni_hostname(_: VALUE, sig: VALUE) -> VALUE {
-    string(about(sig, |session| session.server_name().map(str::to_owned)))
+    string(about(sig, |session| {
+        session.server_name().map(str::to_owned)
+    }))
 }
