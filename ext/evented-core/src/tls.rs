@@ -16,6 +16,7 @@
 mod certificate;
 mod cipher_list;
 mod config;
+mod kept;
 mod names;
 mod own;
 mod session;
