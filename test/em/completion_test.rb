@@ -80,6 +80,37 @@ class EMCompletionTest < Minitest::Test
     end
   end
 
+  def test_without_a_reactor_what_is_added_later_is_called_at_once_and_the_others_when_one_runs
+    @completion.callback { @log << :before }
+    @completion.succeed
+    assert_empty @log
+    @completion.completion { @log << :completed }
+    assert_equal %i[before completed], @log
+    @completion.callback { @log << :after }
+    assert_equal %i[before completed after], @log
+  end
+
+  def test_the_state_that_it_is_in_counts_when_the_reactor_comes_to_it
+    @completion.callback { @log << :callback }
+    @completion.errback { @log << :errback }
+    @completion.succeed
+    @completion.fail
+    passes
+
+    assert_equal %i[errback], @log
+  end
+
+  def test_what_is_not_to_be_called_any_more_has_the_others_called
+    @completion.callback { @log << :callback }
+    @completion.succeed
+    @completion.errback { @log << :errback }
+    assert_equal %i[callback], @log
+    @completion.fail
+    passes
+
+    assert_equal %i[callback], @log
+  end
+
   def test_another_thread_may_complete_it
     em do
       @completion.callback { |value| (@log << [value, EM.reactor_thread?]) && EM.stop }

@@ -3,7 +3,8 @@
 module Evented
   module EM
     # A state that changes until it is one of those that complete it: `:succeeded`, `:failed`, or what a subclass adds.
-    # Callbacks are called on the reactor's thread, in the order in which they were given.
+    # What is to be called then is called on the reactor's thread, in the order in which it was given; what comes too late
+    # for that, at once by who gives it.
     class Completion
       include Deferrable
 
@@ -36,7 +37,7 @@ module Evented
       def fail(*arguments) = change_state(:failed, *arguments)
       alias set_deferred_failure fail
 
-      # What is called once when it enters a state, with what that change was told with; now if it is in it.
+      # What is called once when it enters a state, with what that change was told with; at once if it is in it.
       #
       # @param state [Symbol]
       # @param a see {EM.Callback}
@@ -45,12 +46,8 @@ module Evented
       # @suspends no, unless it is called and does
       def stateback(state, *a, &b)
         callable = EM.Callback(*a, &b)
-        if @state == state
-          @callbacks[state] << callable
-          EM.schedule { call_all(state) }
-        elsif !completed?
-          @callbacks[state] << callable
-        end
+        @callbacks[state] << callable if @state == state || !completed?
+        call_back
         self
       end
 
@@ -78,7 +75,7 @@ module Evented
       # @suspends (see #stateback)
       def completion(*a, &b)
         @callbacks[:completed] << EM.Callback(*a, &b)
-        EM.schedule { call_back } if completed?
+        call_back
         self
       end
 
@@ -129,7 +126,7 @@ module Evented
 
       private
 
-      # Those for the state first; each may change that.
+      # Those for the state that it is in first.
       def call_back
         call_all(@state)
         return unless completed?
