@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 class EMCompletionTest < Minitest::Test
@@ -74,7 +79,7 @@ class EMCompletionTest < Minitest::Test
       @completion.callback { |value| @log << value }
       @completion.succeed(1)
       assert_equal [1], @log
-      @completion.callback { |value| @log << value + 1 }
+      @completion.callback { |value| @log << (value + 1) }
       assert_equal [1, 2], @log
       EM.stop
     end
@@ -257,7 +262,7 @@ class EMCompletionTest < Minitest::Test
 
   def test_what_is_told_of_completion_while_that_goes_on_waits_its_turn
     passes do
-      @completion.callback { @completion.completion { @log << :completed } && @log << :first }
+      @completion.callback { @completion.completion { @log << :completed } && (@log << :first) }
       @completion.callback { @log << :second }
       @completion.succeed
     end

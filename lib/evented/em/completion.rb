@@ -26,7 +26,7 @@ module Evented
       # @param arguments what callbacks get
       # @suspends no, unless a callback does
       # @threadsafe yes
-      def succeed(*arguments) = change_state(:succeeded, *arguments)
+      def succeed(*) = change_state(:succeeded, *)
       alias set_deferred_success succeed
 
       # Completes it as a failure.
@@ -34,7 +34,7 @@ module Evented
       # @param arguments what errbacks get
       # @suspends no, unless an errback does
       # @threadsafe yes
-      def fail(*arguments) = change_state(:failed, *arguments)
+      def fail(*) = change_state(:failed, *)
       alias set_deferred_failure fail
 
       # What is called once when it enters a state, with what that change was told with; at once if it is in it.
@@ -44,8 +44,8 @@ module Evented
       # @return [self]
       # @raise [ArgumentError] if there is nothing to call
       # @suspends no, unless it is called and does
-      def stateback(state, *a, &b)
-        callable = EM.Callback(*a, &b)
+      def stateback(state, *a, &)
+        callable = EM.Callback(*a, &)
         @callbacks[state] << callable if @state == state || !completed?
         call_back
         self
@@ -57,7 +57,7 @@ module Evented
       # @return (see #stateback)
       # @raise (see #stateback)
       # @suspends (see #stateback)
-      def callback(*a, &b) = stateback(:succeeded, *a, &b)
+      def callback(*a, &) = stateback(:succeeded, *a, &)
 
       # What is called if it fails.
       #
@@ -65,7 +65,7 @@ module Evented
       # @return (see #stateback)
       # @raise (see #stateback)
       # @suspends (see #stateback)
-      def errback(*a, &b) = stateback(:failed, *a, &b)
+      def errback(*a, &) = stateback(:failed, *a, &)
 
       # What is called when it is completed in whichever way, after what is called for its state.
       #
@@ -73,8 +73,8 @@ module Evented
       # @return (see #stateback)
       # @raise (see #stateback)
       # @suspends (see #stateback)
-      def completion(*a, &b)
-        @callbacks[:completed] << EM.Callback(*a, &b)
+      def completion(*a, &)
+        @callbacks[:completed] << EM.Callback(*a, &)
         call_back
         self
       end
@@ -117,12 +117,12 @@ module Evented
       # Takes a callback back.
       #
       # @param a what was given to {#callback}
-      def cancel_callback(*a, &b) = @callbacks[:succeeded].delete(EM.Callback(*a, &b))
+      def cancel_callback(*a, &) = @callbacks[:succeeded].delete(EM.Callback(*a, &))
 
       # Takes an errback back.
       #
       # @param a what was given to {#errback}
-      def cancel_errback(*a, &b) = @callbacks[:failed].delete(EM.Callback(*a, &b))
+      def cancel_errback(*a, &) = @callbacks[:failed].delete(EM.Callback(*a, &))
 
       private
 
