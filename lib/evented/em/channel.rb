@@ -16,9 +16,9 @@ module Evented
       #
       # @return [Integer] for {#unsubscribe}
       # @threadsafe yes
-      def subscribe(*a, &b)
+      def subscribe(*a, &)
         name = gen_id
-        callback = EM.Callback(*a, &b)
+        callback = EM.Callback(*a, &)
         EM.schedule { @subscribers[name] = callback }
         name
       end
@@ -36,7 +36,7 @@ module Evented
       def push(*items)
         items = items.dup
         EM.schedule do
-          items.each { |item| @subscribers.values.each { |subscriber| subscriber.call(item) } }
+          items.each { |item| @subscribers.each_value { |subscriber| subscriber.call(item) } }
         end
       end
       alias << push
@@ -45,8 +45,8 @@ module Evented
       #
       # @return [Integer] for {#unsubscribe}
       # @threadsafe yes
-      def pop(*a, &b)
-        callback = EM.Callback(*a, &b)
+      def pop(*a, &)
+        callback = EM.Callback(*a, &)
         name = gen_id
         EM.schedule do
           @subscribers[name] = lambda do |item|

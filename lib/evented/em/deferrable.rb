@@ -106,11 +106,11 @@ module Evented
       end
 
       # Succeeds.
-      def succeed(*arguments) = set_deferred_status(:succeeded, *arguments)
+      def succeed(*) = set_deferred_status(:succeeded, *)
       alias set_deferred_success succeed
 
       # Fails.
-      def fail(*arguments) = set_deferred_status(:failed, *arguments)
+      def fail(*) = set_deferred_status(:failed, *)
       alias set_deferred_failure fail
 
       # Waits until it has succeeded or failed, on the reactor's thread: in callbacks, in {EM.fiber} and in tasks.

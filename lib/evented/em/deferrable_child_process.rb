@@ -6,14 +6,14 @@ module Evented
     class DeferrableChildProcess < Connection
       include Deferrable
 
+      # @param cmd [String, Array<String>] see {EM.popen}
+      # @return [DeferrableChildProcess]
+      def self.open(cmd) = EM.popen(cmd, DeferrableChildProcess)
+
       def initialize
         super
         @data = []
       end
-
-      # @param cmd [String, Array<String>] see {EM.popen}
-      # @return [DeferrableChildProcess]
-      def self.open(cmd) = EM.popen(cmd, DeferrableChildProcess)
 
       # @private
       def receive_data(data) = @data << data

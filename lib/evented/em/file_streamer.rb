@@ -22,12 +22,10 @@ module Evented
       def initialize(connection, filename, args = {})
         @connection = connection
         @http_chunks = args[:http_chunks]
-        if File.exist?(filename)
-          @size = File.size(filename)
-          @size <= MappingThreshold ? stream_without_mapping(filename) : stream_with_mapping(filename)
-        else
-          fail "file not found"
-        end
+        fail "file not found" unless File.exist?(filename)
+
+        @size = File.size(filename)
+        @size <= MappingThreshold ? stream_without_mapping(filename) : stream_with_mapping(filename)
       end
 
       # Sends as much as may be sent now.
@@ -101,9 +99,7 @@ module Evented
 
     # As {Connection#send_file_data}, by signature.
     def self.send_file_data(signature, filename)
-      if File.size(filename) > SEND_FILE_LIMIT
-        raise "File too large.  send_file_data() supports files under 32k."
-      end
+      raise "File too large.  send_file_data() supports files under 32k." if File.size(filename) > SEND_FILE_LIMIT
 
       data = File.binread(filename)
       send_data(signature, data, data.bytesize)

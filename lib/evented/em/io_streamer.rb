@@ -30,7 +30,11 @@ module Evented
       def stream_one_chunk
         loop do
           return fail if @connection.error? == true
-          return EM.add_timer(LOOK_AGAIN) { stream_one_chunk } if @connection.get_outbound_data_size > BACKPRESSURE_LEVEL
+          if @connection.get_outbound_data_size > BACKPRESSURE_LEVEL
+            return EM.add_timer(LOOK_AGAIN) do
+              stream_one_chunk
+            end
+          end
           return finish unless @io.read(CHUNK_SIZE, @buff)
 
           @connection.send_data("#{@buff.bytesize.to_s(16)}\r\n") if @http_chunks

@@ -27,15 +27,15 @@ module Evented
       def contents = @contents.dup
 
       # What is called with a resource whose work has failed; without it, it is lent again.
-      def on_error(*a, &b)
-        @on_error = EM.Callback(*a, &b)
+      def on_error(*a, &)
+        @on_error = EM.Callback(*a, &)
       end
 
       # Lends a resource to work, which gets it and returns a {Deferrable}: when that is settled, it is free.
       #
       # @raise [ArgumentError] later, if it returns something else
-      def perform(*a, &b)
-        work = EM.Callback(*a, &b)
+      def perform(*a, &)
+        work = EM.Callback(*a, &)
         @resources.pop do |resource|
           if removed?(resource)
             @removed.delete(resource)

@@ -14,8 +14,8 @@ module Evented
       #
       # @return [nil]
       # @threadsafe yes
-      def pop(*a, &b)
-        callback = EM.Callback(*a, &b)
+      def pop(*a, &)
+        callback = EM.Callback(*a, &)
         EM.schedule do
           if @items.empty?
             @waiting << callback

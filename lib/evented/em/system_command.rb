@@ -30,7 +30,9 @@ module Evented
       init = arguments.pop if arguments.last.is_a?(Proc)
       words = [command, *arguments]
       words = words.first if words.size == 1
-      popen(words, SystemCmd, callback) { |connection| init&.arity&.abs == 1 ? init.call(connection) : init&.call(connection, callback) }.get_pid
+      popen(words, SystemCmd, callback) do |connection|
+        init&.arity&.abs == 1 ? init.call(connection) : init&.call(connection, callback)
+      end.get_pid
     end
   end
 end

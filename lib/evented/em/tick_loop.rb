@@ -3,22 +3,22 @@
 module Evented
   module EM
     # Calls something once a pass, until it returns `:stop`.
-    def self.tick_loop(*a, &b) = TickLoop.new(*a, &b).start
+    def self.tick_loop(*a, &) = TickLoop.new(*a, &).start
 
     # See {EM.tick_loop}.
     class TickLoop
-      def initialize(*a, &b)
-        @work = EM.Callback(*a, &b)
+      def initialize(*a, &)
+        @work = EM.Callback(*a, &)
         @stops = []
         @stopped = true
       end
 
       # What is called when it has stopped; at once if it has.
-      def on_stop(*a, &b)
+      def on_stop(*a, &)
         if @stopped
-          EM.Callback(*a, &b).call
+          EM.Callback(*a, &).call
         else
-          @stops << EM.Callback(*a, &b)
+          @stops << EM.Callback(*a, &)
         end
       end
 
