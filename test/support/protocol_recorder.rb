@@ -95,7 +95,9 @@ module ProtocolRecorder
     rounds.times do
       seed = Random.new_seed % 1_000_000
       random = Random.new(seed)
-      data = Array.new(random.rand(1..20)) { random.rand < 0.6 ? words.sample(random:) : random.bytes(random.rand(1..9)) }.join.b
+      data = Array.new(random.rand(1..20)) do
+        random.rand < 0.6 ? words.sample(random:).b : random.bytes(random.rand(1..9))
+      end.join
       object = yield
       begin
         feed(object, data, Enumerator.produce { random.rand(1..30) })
