@@ -65,7 +65,7 @@ class MemcachedPeer
 
   def value(key)
     data = @store[key]
-    data && "VALUE #{key} 0 #{data.bytesize}\r\n".b << data << "\r\n"
+    data && ("VALUE #{key} 0 #{data.bytesize}\r\n".b << data << "\r\n")
   end
 
   def set(socket, key, _flags, _exptime, size, noreply = nil)

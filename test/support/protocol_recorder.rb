@@ -22,7 +22,7 @@ module ProtocolRecorder
       data.to_s.bytesize
     end
 
-    def close_connection(_after_writing = false) = @log << [:close]
+    def close_connection(*) = @log << [:close]
 
     def close_connection_after_writing = @log << [:close]
 
@@ -46,7 +46,7 @@ module ProtocolRecorder
       end
       callbacks.each do |name|
         define_method(name) do |*arguments|
-          @log << [name, *arguments.map { |argument| argument.dup }]
+          @log << [name, *arguments.map(&:dup)]
           @reaction&.call(self, name, *arguments)
         end
       end
@@ -56,7 +56,7 @@ module ProtocolRecorder
   end
 
   # @return [Object] one of that class
-  def record(klass, *arguments) = Wire.record(klass, *arguments)
+  def record(klass, *) = Wire.record(klass, *)
 
   # Has the data received in pieces.
   #

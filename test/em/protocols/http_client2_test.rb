@@ -1,14 +1,10 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMHttpClient2Test < Minitest::Test
-  include EMReactor
-
   OK = "HTTP/1.1 200 OK\r\n"
 
   def setup
@@ -41,7 +37,7 @@ class EMHttpClient2Test < Minitest::Test
   def test_answers_belong_to_the_requests_in_their_order
     data = "#{OK}Content-Length: 1\r\n\r\n1HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\n\r\n2"
     outcomes, = ask(data, count: 2) { |http| [http.get("/1"), http.request(uri: "/2", verb: "DELETE")] }
-    assert_equal [[200, "1"], [404, "2"]], (outcomes.map { |_, request| [request.status, request.content] })
+    assert_equal([[200, "1"], [404, "2"]], outcomes.map { |_, request| [request.status, request.content] })
   end
 
   def test_what_is_not_answered_fails
@@ -62,7 +58,8 @@ class EMHttpClient2Test < Minitest::Test
 
   def test_what_is_no_answer_fails
     skip "EventMachine reads on somewhere" if ENV["EM_ORACLE"]
-    { "foo\r\n\r\n" => :bad_request, "#{OK}Transfer-Encoding: chunked\r\n\r\nzz\r\n" => :bad_chunk }.each do |data, error|
+    { "foo\r\n\r\n" => :bad_request,
+      "#{OK}Transfer-Encoding: chunked\r\n\r\nzz\r\n" => :bad_chunk }.each do |data, error|
       (status, request), = ask(data) { |http| http.get("/") }
       assert_equal [:failed, error], [status, request.internal_error]
     end
@@ -78,7 +75,9 @@ class EMHttpClient2Test < Minitest::Test
 
   def test_what_is_posted_is_sent
     skip "EventMachine forgets it" if ENV["EM_ORACLE"]
-    _, asked = ask("#{OK}Content-Length: 0\r\n\r\n") { |http| http.post(uri: "/", content: "abc", authorization: "Basic x") }
+    _, asked = ask("#{OK}Content-Length: 0\r\n\r\n") do |http|
+      http.post(uri: "/", content: "abc", authorization: "Basic x")
+    end
     assert_match(/\APOST /, asked)
     assert_includes asked, "\r\nAuthorization: Basic x\r\n"
     assert asked.end_with?("Content-length: 3\r\n\r\nabc")
@@ -112,7 +111,7 @@ class EMHttpClient2Test < Minitest::Test
       asked
     end
     ScriptedPeer.open(script) do |peer|
-      in_em do
+      em do
         requests = [yield(EM::P::HttpClient2.connect(host: "127.0.0.1", port: peer.port))].flatten
         requests.each do |request|
           request.callback { finish(outcomes, [:succeeded, request], count) }

@@ -1,14 +1,10 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMHttpClientTest < Minitest::Test
-  include EMReactor
-
   def setup
     EM::P::HttpClient.instance_variable_set(:@warned, true)
     @stderr = $stderr
@@ -73,8 +69,11 @@ class EMHttpClientTest < Minitest::Test
     assert_equal({ status: 0 }, ask("foo\r\n\r\n").first)
     return if ENV["EM_ORACLE"] # which never says so
 
-    ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"]
-      .each { |data| assert_equal({ status: 0 }, ask(data).first, data) }
+    ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n"]
+      .each do |data|
+      assert_equal({ status: 0 }, ask(data).first, data)
+    end
   end
 
   def test_a_verb_that_it_does_not_know_fails
@@ -84,7 +83,7 @@ class EMHttpClientTest < Minitest::Test
   def test_nobody_listens
     port = TCPServer.open("127.0.0.1", 0) { |server| server.local_address.ip_port }
     failed = nil
-    in_em do
+    em do
       EM::P::HttpClient.request(host: "127.0.0.1", port:).errback do |answer|
         failed = answer
         EM.stop
@@ -94,7 +93,7 @@ class EMHttpClientTest < Minitest::Test
   end
 
   def test_too_much_to_post_is_refused
-    error = assert_raises(RuntimeError) { ask("", verb: "POST", content: "x" * (20 * 1024 * 1024 + 1)) }
+    error = assert_raises(RuntimeError) { ask("", verb: "POST", content: "x" * ((20 * 1024 * 1024) + 1)) }
     assert_equal "oversized content in HTTP POST", error.message
   end
 
@@ -112,7 +111,7 @@ class EMHttpClientTest < Minitest::Test
   def ask(*answer, **options)
     outcome = nil
     ScriptedPeer.open(scripted(answer)) do |peer|
-      in_em do
+      em do
         request = EM::P::HttpClient.request(host: "127.0.0.1", port: peer.port, **options)
         [request.method(:callback), request.method(:errback)].each do |told|
           told.call do |result|
@@ -129,7 +128,8 @@ class EMHttpClientTest < Minitest::Test
     lambda do |socket|
       request = +""
       request << socket.readpartial(1000) until request.include?("\r\n\r\n")
-      request << socket.readpartial(1000) while request[/content-length: (\d+)/i, 1].to_i > request.split("\r\n\r\n", 2).last.size
+      request << socket.readpartial(1000) while request[/content-length: (\d+)/i,
+                                                        1].to_i > request.split("\r\n\r\n", 2).last.size
       pieces.each do |piece|
         socket.write(piece)
         # So that pieces come one by one.

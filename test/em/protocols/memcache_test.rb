@@ -1,15 +1,12 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 require "support/memcached_peer"
 
 class EMMemcacheTest < Minitest::Test
-  include EMReactor
   include ProtocolRecorder
 
   def test_values_are_stored_found_and_deleted
@@ -26,7 +23,8 @@ class EMMemcacheTest < Minitest::Test
         EM.stop
       end
     end
-    assert_equal [[:set, true], ["é".b, nil, "12"], { b: "12", "c" => nil }, [:delete, true], [:delete, false], nil], log
+    assert_equal [[:set, true], ["é".b, nil, "12"], { b: "12", "c" => nil }, [:delete, true], [:delete, false], nil],
+                 log
   end
 
   def test_a_large_value_is_found_again
@@ -77,7 +75,7 @@ class EMMemcacheTest < Minitest::Test
     skip "EventMachine never answers" if ENV["EM_ORACLE"]
     log = []
     MemcachedPeer.open do |peer|
-      in_em do
+      em do
         cache = EM::P::Memcache.connect("127.0.0.1", peer.port)
         cache.set(:a, 1) do
           # A command that this peer doesn't answer in time.
@@ -97,7 +95,7 @@ class EMMemcacheTest < Minitest::Test
 
   def test_there_is_no_memcached
     port = TCPServer.open("127.0.0.1", 0) { |server| server.local_address.ip_port }
-    error = assert_raises(RuntimeError) { in_em { EM::P::Memcache.connect("127.0.0.1", port) } }
+    error = assert_raises(RuntimeError) { em { EM::P::Memcache.connect("127.0.0.1", port) } }
     assert_equal "Unable to connect to memcached server", error.message
   end
 
@@ -144,7 +142,8 @@ class EMMemcacheTest < Minitest::Test
 
   def test_any_garbage_is_taken
     skip "EventMachine prints it" if ENV["EM_ORACLE"]
-    assert_takes_any_garbage(["VALUE a 0 3\r\n", "abc\r\n", "END\r\n", "STORED\r\n", "ERROR\r\n", "\r\n", "DELETED\r\n"]) do
+    assert_takes_any_garbage(["VALUE a 0 3\r\n", "abc\r\n", "END\r\n", "STORED\r\n", "ERROR\r\n", "\r\n",
+                              "DELETED\r\n"]) do
       connected.tap do |cache|
         3.times { cache.get(:a) { nil } }
         cache.set(:a, 1)
@@ -157,13 +156,13 @@ class EMMemcacheTest < Minitest::Test
   # @return [Array<String>] the commands that came
   def talk
     MemcachedPeer.open do |peer|
-      in_em { yield EM::P::Memcache.connect("127.0.0.1", peer.port) }
+      em { yield EM::P::Memcache.connect("127.0.0.1", peer.port) }
       peer.commands
     end
   end
 
-  def connected(&block)
-    klass = recording(EM::P::Memcache, &block)
+  def connected(&)
+    klass = recording(EM::P::Memcache, &)
     klass.class_eval { public :initialize }
     record(klass, "localhost").tap(&:connection_completed)
   end

@@ -1,15 +1,13 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
-EM::P::SASLauth # EventMachine's client is not found before
+# Before that, EventMachine's client is not found.
+EM::P.const_get(:SASLauth)
 
 class EMSASLauthTest < Minitest::Test
-  include EMReactor
   include ProtocolRecorder
 
   # EventMachine's needs something to call `super` of.
@@ -39,7 +37,7 @@ class EMSASLauthTest < Minitest::Test
   def test_answers_settle_the_questions_in_their_order
     client = start(@client)
     outcomes = []
-    [%w[u p sys realm], ["v", "p"]].each do |fields|
+    [%w[u p sys realm], %w[v p]].each do |fields|
       query = client.validate?(*fields)
       query.callback { outcomes << [fields.first, true] }
       query.errback { outcomes << [fields.first, false] }
@@ -97,8 +95,8 @@ class EMSASLauthTest < Minitest::Test
     outcomes = []
     server = Checked
     client = Module.new { include EM::P::SASLauthclient }
-    in_em do
-      port = em_port(EM.start_server("127.0.0.1", 0, server))
+    em do
+      port = port_of(EM.start_server("127.0.0.1", 0, server))
       EM.connect("127.0.0.1", port, client) do |connection|
         connection.validate?("u", "p", "sys", "realm").callback { outcomes << :in }
         connection.validate?("u", "x", "sys", "realm").errback do

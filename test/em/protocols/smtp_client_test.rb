@@ -1,13 +1,10 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMSmtpClientTest < Minitest::Test
-  include EMReactor
   include ProtocolRecorder
 
   ANSWERS = ["220-hi\r\n220 hi\r\n", "250-x\r\n250 ok\r\n", "250 s\r\n", "250 r\r\n", "354 go\r\n", "250 done\r\n",
@@ -76,7 +73,7 @@ class EMSmtpClientTest < Minitest::Test
   def test_nobody_listens
     port = TCPServer.open("127.0.0.1", 0) { |server| server.local_address.ip_port }
     result = nil
-    in_em do
+    em do
       EM::P::SmtpClient.send(host: "127.0.0.1", port:, **MAIL).errback do |told|
         result = told
         EM.stop
@@ -93,7 +90,7 @@ class EMSmtpClientTest < Minitest::Test
 
   def test_what_the_server_says_may_come_in_any_pieces
     data = ANSWERS.join.b
-    assert_any_split_is_the_same(data, rounds: 20) { |feed| client.tap { |it| feed.call(it) }.sent }
+    assert_any_split_is_the_same(data, rounds: 20) { |feed| client.tap { |smtp| feed.call(smtp) }.sent }
   end
 
   def test_any_garbage_is_taken
@@ -106,8 +103,8 @@ class EMSmtpClientTest < Minitest::Test
     inbox = Class.new(EM::P::SmtpServer) do
       define_method(:receive_data_chunk) { |lines| mails.concat(lines) }
     end
-    in_em do
-      port = em_port(EM.start_server("127.0.0.1", 0, inbox))
+    em do
+      port = port_of(EM.start_server("127.0.0.1", 0, inbox))
       mail = EM::P::SmtpClient.send(host: "127.0.0.1", port:, domain: "dom", **MAIL)
       mail.callback { EM.stop }
       mail.errback { |result| flunk result.inspect }
@@ -117,7 +114,7 @@ class EMSmtpClientTest < Minitest::Test
 
   private
 
-  # @return [Array] what came of it, and what the server heard
+  # @return [Array] what came of smtp, and what the server heard
   def deliver(answers, **mail)
     outcome = nil
     script = lambda do |socket|
@@ -132,7 +129,7 @@ class EMSmtpClientTest < Minitest::Test
       heard
     end
     ScriptedPeer.open(script) do |peer|
-      in_em do
+      em do
         client = EM::P::SmtpClient.send(host: "127.0.0.1", port: peer.port, domain: "dom", **mail)
         client.callback { |result| outcome = finish(:succeeded, result) }
         client.errback { |result| outcome = finish(:failed, result) }
@@ -148,10 +145,10 @@ class EMSmtpClientTest < Minitest::Test
   end
 
   def client
-    record(recording(EM::P::SmtpClient)).tap do |it|
-      it.args = { domain: "dom", **MAIL }
-      it.post_init
-      it.connection_completed
+    record(recording(EM::P::SmtpClient)).tap do |smtp|
+      smtp.args = { domain: "dom", **MAIL }
+      smtp.post_init
+      smtp.connection_completed
     end
   end
 end

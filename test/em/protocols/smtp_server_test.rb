@@ -1,10 +1,8 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 begin
   require "net/smtp"
@@ -13,12 +11,12 @@ rescue LoadError
 end
 
 class EMSmtpServerTest < Minitest::Test
-  include EMReactor
   include ProtocolRecorder
 
   HOOKS = %i[connection_ended receive_data_chunk receive_data_command receive_ehlo_domain receive_message
              receive_plain_auth receive_recipient receive_reset receive_sender receive_transaction].freeze
   EHLO = "250-Ok EventMachine SMTP Server\r\n250-NO-SOLICITING\r\n250 SIZE 20000000\r\n"
+  DEFAULTS = { chunksize: 4000, verbose: false }.freeze
   PLAIN = ["\0u\0p"].pack("m0")
   DIALOGUE = "EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
 
@@ -27,7 +25,7 @@ class EMSmtpServerTest < Minitest::Test
     # EventMachine prints the size of every message.
     $stdout = StringIO.new if ENV["EM_ORACLE"]
     # There all servers share their parameters, for ever.
-    EM::P::SmtpServer.class_variable_set(:@@parms, { chunksize: 4000, verbose: false }) if ENV["EM_ORACLE"]
+    EM::P::SmtpServer.class_variable_set(:@@parms, DEFAULTS.dup) if ENV["EM_ORACLE"] # rubocop:disable Style/ClassVars
   end
 
   def teardown
@@ -55,7 +53,8 @@ class EMSmtpServerTest < Minitest::Test
   def test_the_order_of_commands
     server = served("RCPT TO:<c@d>\r\nDATA\r\nMAIL FROM:<a@b>\r\nDATA\r\nMAIL FROM:<z@b>\r\nRSET\r\nRCPT TO:<c@d>\r\n")
     assert_equal ["503 MAIL is required before RCPT", "503 Operation sequence error", "250 Ok",
-                  "503 Operation sequence error", "503 MAIL already given", "250 Ok", "503 MAIL is required before RCPT"],
+                  "503 Operation sequence error", "503 MAIL already given", "250 Ok",
+                  "503 MAIL is required before RCPT"],
                  server.sent.split("\r\n")
   end
 
@@ -97,7 +96,7 @@ class EMSmtpServerTest < Minitest::Test
 
   def test_chunks
     server = served(DIALOGUE, "1\r\n2\r\n3\r\n.4\r\n..\r\n...\r\n.\r\n", parms: { chunksize: 2 })
-    assert_equal [%w[1 2 3], %w[4 . ..]], server.log.filter_map { |name, lines| lines if name == :receive_data_chunk }
+    assert_equal([%w[1 2 3], %w[4 . ..]], server.log.filter_map { |name, lines| lines if name == :receive_data_chunk })
   end
 
   def test_authentication
@@ -114,8 +113,8 @@ class EMSmtpServerTest < Minitest::Test
                     parms: { auth: true }, verdicts: { receive_plain_auth: false })
     assert_equal ["334 ", "535 invalid authentication", "334 ", *["535 invalid authentication"] * 2],
                  server.sent.split("\r\n").drop(4)
-    assert_equal [[:receive_plain_auth, "u", "p"], *[[:receive_plain_auth, nil, nil]] * 2],
-                 server.log.select { |name,| name == :receive_plain_auth }
+    assert_equal([[:receive_plain_auth, "u", "p"], *[[:receive_plain_auth, nil, nil]] * 2],
+                 server.log.select { |name,| name == :receive_plain_auth })
   end
 
   def test_starttls
@@ -141,11 +140,11 @@ class EMSmtpServerTest < Minitest::Test
   end
 
   def test_names_can_be_given
-    server = served("EHLO a\r\n") do |it|
-      def it.get_server_domain = "dom"
-      def it.get_server_greeting = "hi"
-      it.receive_data("HELO a\r\n")
-      it.send_server_greeting
+    server = served("EHLO a\r\n") do |smtp|
+      smtp.define_singleton_method(:get_server_domain) { "dom" }
+      smtp.define_singleton_method(:get_server_greeting) { "hi" }
+      smtp.receive_data("HELO a\r\n")
+      smtp.send_server_greeting
     end
     assert server.sent.end_with?("250 dom\r\n220 hi\r\n")
   end
@@ -156,41 +155,46 @@ class EMSmtpServerTest < Minitest::Test
     klass.parms = { auth: true }
     subclass = Class.new(klass)
     subclass.parms = { starttls: true }
-    assert_equal [{ auth: true }, { auth: true, starttls: true }, {}],
-                 [klass, subclass, EM::P::SmtpServer].map { |it| it.parms.slice(:auth, :starttls) }
+    assert_equal([{ auth: true }, { auth: true, starttls: true }, {}],
+                 [klass, subclass, EM::P::SmtpServer].map { |smtp| smtp.parms.slice(:auth, :starttls) })
     assert_equal 4000, subclass.parms[:chunksize]
   end
 
   # As mailcatcher does.
   def test_a_subclass_may_allow_a_second_sender
-    server = served("MAIL FROM:<a@b>\r\nMAIL FROM:<c@d>\r\n") do |it|
-      def it.process_mail_from(sender)
+    server = served("MAIL FROM:<a@b>\r\nMAIL FROM:<c@d>\r\n") do |smtp|
+      def smtp.process_mail_from(sender)
         if @state.include?(:mail_from)
           @state -= %i[mail_from rcpt data]
           receive_reset
         end
         super
       end
-      it.receive_data("MAIL FROM:<e@f>\r\n")
+      smtp.receive_data("MAIL FROM:<e@f>\r\n")
     end
     assert server.sent.end_with?("503 MAIL already given\r\n250 Ok\r\n")
   end
 
   def test_any_split_gives_the_same_answers
     data = "#{DIALOGUE}Subject: x\r\n\r\n..y\r\n.\r\nRSET\r\nFOO\xFF\r\nHELP\r\n#{DIALOGUE}.\r\nQUIT\r\n".b
-    assert_any_split_is_the_same(data) { |feed| served { |server| feed.call(server) }.then { |it| [it.log, it.sent] } }
+    assert_any_split_is_the_same(data) do |feed|
+      smtp = served
+      feed.call(smtp)
+      [smtp.log, smtp.sent]
+    end
   end
 
   def test_any_garbage_is_taken
-    words = [*DIALOGUE.lines, ".\r\n", "RSET\r\n", "AUTH PLAIN\r\n", "AUTH PLAIN #{PLAIN}\r\n", "STARTTLS\r\n", "\n", "\xFF"]
+    words = [*DIALOGUE.lines, ".\r\n", "RSET\r\n", "AUTH PLAIN\r\n", "AUTH PLAIN #{PLAIN}\r\n", "STARTTLS\r\n", "\n",
+             "\xFF"]
     assert_takes_any_garbage(words) { served(parms: { auth: true, starttls: true }) }
   end
 
   def test_the_greeting_comes_after_the_block_of_start_server
     greeting = nil
-    in_em do
-      server = EM.start_server("127.0.0.1", 0, EM::P::SmtpServer) { |it| def it.get_server_greeting = "late" }
-      port = em_port(server)
+    em do
+      server = EM.start_server("127.0.0.1", 0, EM::P::SmtpServer) { |smtp| smtp.define_singleton_method(:get_server_greeting) { "late" } }
+      port = port_of(server)
       Thread.new do
         greeting = TCPSocket.open("127.0.0.1", port, &:gets)
         EM.next_tick { EM.stop }
@@ -209,8 +213,8 @@ class EMSmtpServerTest < Minitest::Test
       define_method(:receive_data_chunk) { |lines| mails.last.concat(lines) }
     end
     inbox.parms = { auth: true }
-    in_em do
-      port = em_port(EM.start_server("127.0.0.1", 0, inbox))
+    em do
+      port = port_of(EM.start_server("127.0.0.1", 0, inbox))
       Thread.new do
         Net::SMTP.start("127.0.0.1", port, helo: "test", user: "user", secret: "secret", authtype: :plain) do |smtp|
           2.times { |i| smtp.send_message("Subject: #{i}\r\n\r\n.dots\r\n", "a@b", "c@d", "e@f") }
@@ -232,8 +236,8 @@ class EMSmtpServerTest < Minitest::Test
         order << sender
       end
     end
-    in_em do
-      port = em_port(EM.start_server("127.0.0.1", 0, slow))
+    em do
+      port = port_of(EM.start_server("127.0.0.1", 0, slow))
       clients = %w[slow fast].map do |name|
         Thread.new do
           TCPSocket.open("127.0.0.1", port) do |socket|

@@ -1,14 +1,10 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMSocks4Test < Minitest::Test
-  include EMReactor
-
   class Client < EM::P::Socks4
     attr_reader :log
 
@@ -83,7 +79,7 @@ class EMSocks4Test < Minitest::Test
       request
     end
     ScriptedPeer.open(proxy) do |peer|
-      in_em { EM.connect("127.0.0.1", peer.port, client, host, 80, log, &setup) }
+      em { EM.connect("127.0.0.1", peer.port, client, host, 80, log, &setup) }
       yield peer.seen.pop if block_given?
     end
     log

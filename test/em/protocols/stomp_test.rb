@@ -1,13 +1,10 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMStompTest < Minitest::Test
-  include EMReactor
   include ProtocolRecorder
 
   FRAMES = "CONNECTED\nsession: 1\n\n\0\nMESSAGE\r\na:b:c\r\ncontent-length: 3\r\n\r\na\0b\0\n\nERROR\n\nhello\nyou\0"
@@ -15,14 +12,15 @@ class EMStompTest < Minitest::Test
 
   def setup
     @class = recording(EM::P::Stomp) do
-      def receive_msg(message) = @log << [message.command, message.header, message.body]
+      define_method(:receive_msg) { |message| @log << [message.command, message.header, message.body] }
     end
     @client = record(@class)
   end
 
   def test_frames_are_received
     @client.receive_data(FRAMES)
-    assert_equal [["CONNECTED", { "session" => "1" }, ""], ["MESSAGE", { "a" => "b:c", "content-length" => "3" }, "a\0b"],
+    assert_equal [["CONNECTED", { "session" => "1" }, ""],
+                  ["MESSAGE", { "a" => "b:c", "content-length" => "3" }, "a\0b"],
                   ["ERROR", {}, "hello\nyou"]], @client.log
   end
 
@@ -109,7 +107,7 @@ class EMStompTest < Minitest::Test
           message.command == "CONNECTED" ? subscribe("/topic", true) : ack(message.header["message-id"])
         end
       end
-      in_em { EM.connect("127.0.0.1", peer.port, client) }
+      em { EM.connect("127.0.0.1", peer.port, client) }
       assert_equal %w[CONNECT SUBSCRIBE ACK], peer.seen.pop
     end
     assert_equal ["", "hello"], bodies

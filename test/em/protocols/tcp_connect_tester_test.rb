@@ -1,18 +1,14 @@
 # frozen_string_literal: true
 
-require "helper"
-require "support/em_reactor"
+require "support/event_machine"
 require "support/protocol_recorder"
 require "support/scripted_peer"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMTcpConnectTesterTest < Minitest::Test
-  include EMReactor
-
   def test_somebody_listens
     seconds = nil
-    ScriptedPeer.open(->(socket) { socket.read }) do |peer|
-      in_em do
+    ScriptedPeer.open(lambda(&:read)) do |peer|
+      em do
         test = EM::P::TcpConnectTester.test("127.0.0.1", peer.port)
         test.errback { EM.stop }
         test.callback do |taken|
@@ -27,7 +23,7 @@ class EMTcpConnectTesterTest < Minitest::Test
   def test_nobody_listens
     port = TCPServer.open("127.0.0.1", 0) { |server| server.local_address.ip_port }
     seconds = nil
-    in_em do
+    em do
       test = EM::P::TcpConnectTester.test("127.0.0.1", port)
       test.callback { EM.stop }
       test.errback do |taken|
@@ -39,6 +35,6 @@ class EMTcpConnectTesterTest < Minitest::Test
   end
 
   def test_there_is_no_such_host
-    assert_raises(EM::ConnectionError) { in_em { EM::P::TcpConnectTester.test("nobody.invalid", 1) } }
+    assert_raises(EM::ConnectionError) { em { EM::P::TcpConnectTester.test("nobody.invalid", 1) } }
   end
 end
