@@ -10,7 +10,7 @@ module Evented
         include LineText2
 
         # What announces content.
-        ContentLengthPattern = /Content-length:\s*(\d+)/i # rubocop:disable Naming/ConstantName
+        ContentLengthPattern = /Content-length:\s*(\d+)/i
 
         # @param hdrs [Array<String>] header lines
         # @return [Hash{Symbol => String}] `"Content-Length: 1"` is `{content_length: "1"}`; of a header that comes
