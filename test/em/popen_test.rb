@@ -50,7 +50,7 @@ class EMPopenTest < Minitest::Test
     assert_equal Signal.list["TERM"], status_of("sh -c 'kill -TERM $$'")
   end
 
-  def test_what_can_not_be_executed_ends_with_255
+  def test_what_can_not_be_executed_ends_with_a_status_of_its_own
     assert_equal 255, status_of("/no/such/program")
   end
 
