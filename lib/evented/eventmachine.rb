@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
-# Has evented take EventMachine's place: programs and gems that `require "eventmachine"` afterwards get this one,
-# unmodified.
+# Has evented take EventMachine's place: what requires "eventmachine" afterwards, such as a gem that was written for it,
+# gets this one, unmodified. Require it before those gems; in a Gemfile, put it first:
+#
+#     gem "evented", require: "evented/eventmachine"
+
+require_relative "em"
+
 module Evented
   # What the gem eventmachine can be loaded by: once we are here, none of it is.
   module ClaimedFeatures
@@ -19,21 +24,20 @@ module Evented
 
     # @raise [LoadError] if EventMachine is loaded already
     def self.claim
-      if defined?(::EventMachine) && !::EventMachine.equal?(EM)
-        raise LoadError, "EventMachine is loaded already: require \"evented/eventmachine\" before it, and before " \
-                         "everything that requires it (thin, em-http-request …), best first of all in the Gemfile"
+      taken = %i[EventMachine EM].find { |name| Object.const_defined?(name) && !Object.const_get(name).equal?(EM) }
+      if taken
+        raise LoadError, "::#{taken} is there already, and it is not evented's. Require \"evented/eventmachine\" " \
+                         "before \"eventmachine\" and all that requires it, such as thin; in a Gemfile, put " \
+                         "gem \"evented\", require: \"evented/eventmachine\" first"
       end
 
-      # A feature without a path is never looked for.
-      names = (LIBRARY + PROTOCOLS).map { |name| "#{name}.rb" } + EXTENSIONS.map { |name| "#{name}.so" }
+      # Ruby does not look for a feature that stands in this list without a path.
+      names = (LIBRARY + PROTOCOLS + EXTENSIONS).map { |name| "#{name}.rb" } + EXTENSIONS.map { |name| "#{name}.so" }
       $LOADED_FEATURES.concat(names - $LOADED_FEATURES)
     end
   end
   private_constant :ClaimedFeatures
-end
 
-require_relative "em"
-module Evented
   ClaimedFeatures.claim
 end
 

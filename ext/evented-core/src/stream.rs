@@ -457,12 +457,13 @@ impl<R: Copy> Streams<R> {
     /// Those that are about to end, or are just being told.
     #[must_use]
     pub fn ending(&self) -> usize {
-        let ends = |stream: &&Box<Stream<R>>| match stream.ending {
+        let all = self.all.values();
+        all.filter(|stream| match stream.ending {
             Ending::No => false,
             Ending::Unbound => stream.busy,
             _ => true,
-        };
-        self.all.values().filter(ends).count()
+        })
+        .count()
     }
 
     /// The signatures of all.
@@ -504,10 +505,10 @@ impl<R: Copy> Streams<R> {
         key.and_then(|key| self.timers.disarm(key)).is_some()
     }
 
-    /// Timers that are armed.
+    /// Timers that are armed, and the one that is just being called.
     #[must_use]
     pub fn timers(&self) -> usize {
-        self.timers.len()
+        self.timers.len() + usize::from(self.phase == Phase::Timers && self.polls)
     }
 
     /// The stream behind a signature, if it has not ended.

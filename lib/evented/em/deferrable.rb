@@ -18,18 +18,21 @@ module Evented
     module Deferrable
       autoload :Pool, "#{__dir__}/deferrable/pool"
 
-      # Calls `cb` or `eb` with what a deferrable comes to; what is none counts as a success, a callable's value too.
+      # Adds a callback and an errback to what may be a deferrable.
+      #
+      # @param arg [Object, #call] or what returns it
+      # @param cb [Proc, nil] or a block
+      # @param eb [Proc, nil]
+      # @return [Object] it; if it is no deferrable, nothing is called
+      # @suspends no, unless `arg` or a callback does
       def self.future(arg, cb = nil, eb = nil, &blk)
         arg = arg.call if arg.respond_to?(:call)
-        if arg.respond_to?(:set_deferred_status)
-          return arg unless cb || eb || blk
+        return arg unless arg.respond_to?(:set_deferred_status)
 
-          arg.callback(&(cb || blk)) if cb || blk
-          arg.errback(&eb) if eb
-          return arg
-        end
-        called = cb || blk or return arg
-        called.call(arg)
+        callback = cb || blk
+        arg.callback(&callback) if callback
+        arg.errback(&eb) if eb
+        arg
       end
 
       # What is called if it succeeds, with what it succeeded with: at once if it has.
@@ -99,6 +102,7 @@ module Evented
 
         @deferred_timeout = nil
         EM.cancel_timer(timer)
+        nil
       end
 
       # Succeeds.
@@ -109,7 +113,7 @@ module Evented
       def fail(*arguments) = set_deferred_status(:failed, *arguments)
       alias set_deferred_failure fail
 
-      # Waits until it has succeeded or failed; for fibers, in callbacks too.
+      # Waits until it has succeeded or failed, on the reactor's thread: in callbacks, in {EM.fiber} and in tasks.
       #
       # @param timeout [Numeric, nil] seconds
       # @return [Object] what it succeeded with: nil for nothing, an Array for several
@@ -119,23 +123,33 @@ module Evented
       # @suspends until then
       def wait(timeout: nil)
         promise = Promise.new
-        callback { |*values| promise.try_resolve([:succeeded, values]) }
-        errback { |*values| promise.try_resolve([:failed, values]) }
-        status, values = promise.value(timeout: timeout)
-        return values.size > 1 ? values : values.first if status == :succeeded
-
-        raise values.first.is_a?(Exception) ? values.first : DeferrableFailed.new(values)
+        done = proc { |*values| promise.try_resolve(values) }
+        failed = proc { |*values| promise.try_reject(Deferrable.failure(values)) }
+        callback(&done)
+        errback(&failed)
+        values = promise.value(timeout: timeout)
+        values.size > 1 ? values : values.first
+      ensure
+        # Nobody waits any more, if the time was up or it was cancelled.
+        unless promise.nil? || promise.settled?
+          cancel_callback(done)
+          cancel_errback(failed)
+        end
       end
+
+      # @private
+      def self.failure(values) = values.first.is_a?(Exception) ? values.first : DeferrableFailed.new(values)
 
       private
 
-      # The arguments are read anew each time: a callback may have changed them.
+      # The arguments are read anew each time: a callback may have changed them. It may also have decided for the
+      # opposite, and so that is dropped last.
       def settle(called, dropped)
-        dropped&.clear
         while called && (block = called.shift)
           block.call(*@deferred_args)
         end
         dropped&.clear
+        nil
       end
     end
 

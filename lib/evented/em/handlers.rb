@@ -18,7 +18,8 @@ module Evented
 
             handler
           when Module then class_of_module(base, handler)
-          else base
+          when nil then base
+          else raise TypeError, "wrong argument type #{handler.class} (expected Module)"
           end
         check_arity(klass, arguments)
         klass

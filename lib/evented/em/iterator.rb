@@ -8,163 +8,176 @@ module Evented
     #   EM::Iterator.new(urls, 10).each { |url, iter| fetch(url).callback { iter.next } }
     class Iterator
       # What a callable instead of a list returns at its end.
-      Stop = "EM::Iterator::Stop"
+      Stop = "EM::Stop"
+
+      # One item that is being worked on: told once that it is done.
+      class Item
+        def initialize(&done)
+          @done = done
+        end
+
+        # It is done.
+        #
+        # @raise [RuntimeError] if that was said already
+        # @suspends no
+        def next
+          done = @done or raise "already completed this iteration"
+          @done = nil
+          done.call
+          nil
+        end
+      end
+
+      # As {Item}, with a result.
+      class ItemWithResult
+        def initialize(kind, &done)
+          @kind = kind
+          @done = done
+        end
+
+        # It is done.
+        #
+        # @param result [Object]
+        # @raise [RuntimeError] if that was said already
+        # @suspends no
+        def return(result)
+          done = @done or raise "already returned a value for this iteration"
+          @done = nil
+          done.call(result)
+          nil
+        end
+
+        # A mistake: there has to be a result.
+        #
+        # @raise [NoMethodError]
+        def next = raise(NoMethodError, "must call #return on #{@kind} iterator")
+      end
+      private_constant :Item, :ItemWithResult
 
       # @return [Integer]
       attr_reader :concurrency
 
-      # @param list [#to_a, #call] or a callable that returns one after the other, and {Stop}
+      # @param list [#to_a, #call] or a callable that returns one item after the other, and {Stop} at the end
       # @param concurrency [Integer] how many at a time
       # @raise [ArgumentError] if that is not positive, or the list is neither
       def initialize(list, concurrency = 1)
         raise ArgumentError, "concurrency must be bigger than zero" unless concurrency.positive?
 
         if list.respond_to?(:call)
-          @list = nil
-          @list_proc = list
+          @source = list
         elsif list.respond_to?(:to_a)
-          @list = list.to_a.dup
-          @list_proc = nil
+          items = list.to_a.dup
+          @source = -> { items.empty? ? Stop : items.shift }
         else
           raise ArgumentError, "argument must be a proc or an array"
         end
         @concurrency = concurrency
-        @started = false
-        @ended = false
+        @started = @ended = false
+        # Those that take items, and items that are being worked on.
+        @workers = @pending = 0
       end
 
-      # Changes how many are worked on at a time; fewer, as those end.
+      # Changes how many are worked on at a time: more soon, fewer as some are done.
+      #
+      # @param value [Integer]
       def concurrency=(value)
         before = @concurrency
         @concurrency = value
-        spawn_workers if @started && value > before && !@ended
+        spawn_workers if @started && value > before
       end
 
-      # Hands each item, and an iterator whose `next` is to be called when it is done, to `foreach`; then calls `after`.
+      # Hands out the items, from the next pass on; then calls `after`.
       #
+      # @param foreach [#call, nil] or a block
+      # @param after [#call, nil]
+      # @yieldparam item [Object]
+      # @yieldparam iter [#next] to be told when the item is done
       # @return [self]
-      # @raise [RuntimeError] if `next` is called twice for an item
-      def each(foreach = nil, after = nil, &blk)
-        raise ArgumentError, "proc or block required for iteration" unless (foreach ||= blk)
-        raise "cannot iterate over an iterator more than once" if @started || @ended
+      # @raise [ArgumentError] without anything to call
+      # @raise [RuntimeError] if it was gone through already
+      # @suspends no
+      def each(foreach = nil, after = nil, &block)
+        foreach ||= block or raise ArgumentError, "proc or block required for iteration"
+        raise "cannot iterate over an iterator more than once" if @started
 
         @started = true
-        @pending = 0
-        @workers = 0
         @foreach = foreach
         @after = after
-        EM.next_tick do
-          spawn_workers
-          after&.call if @ended && @workers.zero? && !@after_called
-        end
+        spawn_workers
         self
       end
 
-      # As {#each}, with `return(result)` for `next`; `after` gets the results in the order of the items.
-      def map(foreach, after)
-        index = 0
-        inject([], lambda { |results, item, iter|
-          at = index
-          index += 1
-          is_done = false
-          on_done = lambda { |result|
-            raise "already returned a value for this iteration" if is_done
-
-            is_done = true
-            results[at] = result
-            iter.return(results)
-          }
-          foreach.call(item, Step.new(self, on_done, returns: true))
-        }, lambda { |results| after.call(results) })
-      end
-
-      # As {#each}, with the result so far handed to the next; `after` gets the last.
-      def inject(obj, foreach, after)
-        each(lambda { |item, iter|
-          is_done = false
-          on_done = lambda { |result|
-            raise "already returned a value for this iteration" if is_done
-
-            is_done = true
-            obj = result
-            iter.next
-          }
-          foreach.call(obj, item, Step.new(self, on_done, returns: true))
-        }, -> { after.call(obj) })
-      end
-
-      # What a block gets to say that an item is done. It answers to everything else as the iterator does.
+      # As {#each}, and collects results: for each item `iter.return(result)` is to be called.
       #
-      # @private
-      class Step < BasicObject
-        def initialize(iterator, done, returns: false)
-          @iterator = iterator
-          @done = done
-          @returns = returns
-        end
-
-        def next = @returns ? @iterator.next : @done.call
-
-        def return(value)
-          ::Kernel.raise ::NoMethodError, "undefined method 'return' for an iterator of each" unless @returns
-
-          @done.call(value)
-        end
-
-        def respond_to_missing?(name, all = false) = @iterator.respond_to?(name, all)
-
-        def method_missing(name, ...) = @iterator.__send__(name, ...) # rubocop:disable Style/MissingRespondToMissing
+      # @param foreach [#call] gets the item and `iter`
+      # @param after [#call] gets the results, in the order of the items
+      # @return [self]
+      # @raise (see #each)
+      # @suspends no
+      def map(foreach, after)
+        results = []
+        count = -1
+        each(lambda do |item, step|
+          place = count += 1
+          foreach.call(item, ItemWithResult.new("a map") do |result|
+            results[place] = result
+            step.next
+          end)
+        end, -> { after.call(results) })
       end
-      private_constant :Step
 
-      # Called on the iterator itself there is no item to go on from.
-      def next
-        raise NotImplementedError, "must call next on the iterator that was passed along with the item"
+      # As {#each}, and carries a value along: for each item `iter.return(value)` is to be called.
+      #
+      # @param value [Object] the first
+      # @param foreach [#call] gets the value so far, the item and `iter`
+      # @param after [#call] gets the last value
+      # @return [self]
+      # @raise (see #each)
+      # @suspends no
+      def inject(value, foreach, after)
+        each(lambda do |item, step|
+          foreach.call(value, item, ItemWithResult.new("an inject") do |result|
+            value = result
+            step.next
+          end)
+        end, -> { after.call(value) })
       end
 
       private
 
+      # One a pass: who is called for an item may change how many there are to be.
       def spawn_workers
-        while !@ended && @workers < @concurrency
-          @workers += 1
-          work
+        EM.next_tick do
+          if @workers < @concurrency && !@ended
+            @workers += 1
+            work
+            spawn_workers
+          end
         end
       end
 
-      # Takes the next item, unless there is none or there are too many at it.
+      # Begins with the next item, if there is to be one.
       def work
-        if @ended || @workers > @concurrency
-          return leave
-        end
+        return @workers -= 1 if @ended || @workers > @concurrency
 
-        item = next_item
-        if item.equal?(Stop)
-          @ended = true
-          return leave
-        end
-        is_done = false
+        item = @source.call
+        return come_to_the_end if item.equal?(Stop)
+
         @pending += 1
-        @foreach.call(item, Step.new(self, lambda {
-          raise "already completed this iteration" if is_done
-
-          is_done = true
-          @pending -= 1
-          @ended ? leave : EM.next_tick { work }
-        }))
+        @foreach.call(item, Item.new { done })
       end
 
-      def leave
+      def done
+        @pending -= 1
+        return EM.next_tick { work } unless @ended
+
+        @after&.call if @pending.zero?
+      end
+
+      def come_to_the_end
         @workers -= 1
-        return unless @ended && @pending.zero? && @workers.zero? && !@after_called
-
-        @after_called = true
-        @after&.call
-      end
-
-      def next_item
-        return @list_proc.call if @list_proc
-
-        @list.empty? ? Stop : @list.shift
+        @ended = true
+        @after&.call if @pending.zero?
       end
     end
   end

@@ -82,6 +82,14 @@ module Evented
       # Has `tick` be called soon. Any thread, and a signal handler.
       def signal = EM.__want_ticks(@scheduler)
 
+      # Calls something in the next pass; at once if there is none any more. Any thread.
+      def call_soon(callable)
+        return callable.call if @over
+
+        @ticks.push(callable)
+        signal
+      end
+
       # Runs something in a fiber that is treated as a callback is.
       #
       # @return [Fiber]

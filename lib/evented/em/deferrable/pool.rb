@@ -3,6 +3,8 @@
 module Evented
   module EM
     module Deferrable
+      warn "EM::Deferrable::Pool is deprecated, please use EM::Pool"
+
       # Deprecated name of {EM::Pool}.
       Pool = EM::Pool
     end
