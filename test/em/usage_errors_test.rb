@@ -61,7 +61,7 @@ class EMUsageErrorsTest < Minitest::Test
     not_of_eventmachine "aborts with epoll"
     log = []
     em do
-      file = File.open(__FILE__)
+      file = File.open(__FILE__) # rubocop:disable Style/FileOpen -- it is closed when the test process ends
       begin
         watch = EM.watch(file, Module.new { define_method(:notify_readable) { EM.stop if log << :readable } })
         watch.notify_readable = true
