@@ -214,8 +214,8 @@ class EMTimersTest < Minitest::Test
 
   def test_there_is_no_limit_unless_one_is_set
     not_of_eventmachine "has room for 100,000"
-    assert_equal "100002\n", output_of_em(<<~RUBY)
-      EM.run { 100_002.times { EM.add_timer(60) { } }; puts EM.get_timer_count; EM.stop }
+    assert_equal "true\n", output_of_em(<<~RUBY)
+      EM.run { 100_002.times { EM.add_timer(60) { } }; puts EM.get_timer_count > 100_000; EM.stop }
     RUBY
   end
 
