@@ -82,7 +82,8 @@ class EMUsageErrorsTest < Minitest::Test
     log = []
     error = nil
     em do
-      connection = EM.attach(UNIXSocket.pair.first)
+      connection = EM.attach(UNIXSocket.pair.first) # for the code
+      refute_nil connection
       error = raised_by { eval(code, binding) } # rubocop:disable Security/Eval
       ours, theirs = UNIXSocket.pair
       EM.attach(ours, Told, log, :other, receive_data: ->(*) { EM.stop })
@@ -98,7 +99,8 @@ class EMUsageErrorsTest < Minitest::Test
     _, errors, status = em_process(<<~RUBY, rlimit_core: 0)
       reader, writer = IO.pipe
       EM.run do
-        connection = EM.attach(UNIXSocket.pair.first)
+        connection = EM.attach(UNIXSocket.pair.first) # for the code
+      refute_nil connection
         #{code}
         EM.add_timer(0.05) { EM.stop }
       end

@@ -22,7 +22,7 @@ module Evented
       def initialize(connection, filename, args = {})
         @connection = connection
         @http_chunks = args[:http_chunks]
-        fail "file not found" unless File.exist?(filename)
+        return set_deferred_status(:failed, "file not found") unless File.exist?(filename)
 
         @size = File.size(filename)
         @size <= MappingThreshold ? stream_without_mapping(filename) : stream_with_mapping(filename)

@@ -86,7 +86,7 @@ module Evented
       # @private
       def stop_tcp_server(signature)
         unless __transport(signature) == :server
-          raise "there is no server with signature #{signature}: pass what start_server returned, once"
+          raise "failed to close nonexistent acceptor: #{signature} is no server, pass what start_server returned, once"
         end
 
         close_connection(signature, false)

@@ -179,7 +179,7 @@ fn ask_nobody() -> Rc<Ask> {
 /// roots (nil, true for those of the system, or PEM).
 unsafe extern "C" fn start(_: VALUE, sig: VALUE, options: VALUE) -> VALUE {
     if with(sig, |streams, signature| streams.is_sealed(signature)) == Some(true) {
-        raise(c"this connection has TLS already: start_tls may be called once");
+        raise(c"call SetTlsParms before calling StartTls: this connection has TLS already");
     }
     let failure = match begin(options) {
         Ok(session) => {
@@ -213,12 +213,10 @@ fn begin(options: VALUE) -> Result<Box<Session>, Failure> {
     };
     let name = text(at(5));
     let alpn = at(10);
-    // SAFETY: an array.
-    let protocols = if NIL_P(alpn) {
-        0
-    } else {
-        unsafe { RARRAY_LEN(alpn) }
-    };
+    // SAFETY: an array, if it is not nil.
+    let protocols = (!NIL_P(alpn))
+        .then(|| unsafe { RARRAY_LEN(alpn) })
+        .unwrap_or(0);
     let roots = at(11);
     let options = Options {
         private_key: bytes(at(1)),
@@ -273,7 +271,7 @@ fn about<T>(sig: VALUE, ask: impl FnOnce(&mut Session) -> Option<T>) -> Option<T
         streams.fd(signature).is_some() && !streams.is_sealed(signature)
     };
     if with(sig, has_none) == Some(true) {
-        raise(c"this connection has no TLS: call start_tls first");
+        raise(c"SSL/TLS not running on this connection: call start_tls first");
     }
     let scheduler = super::current()?;
     scheduler
