@@ -112,6 +112,24 @@ class EMSmtpClientTest < Minitest::Test
     assert_equal ["Subject: x", "", "one", ".two", "..", ""], mails
   end
 
+  def test_over_tls_with_authentication
+    mails = []
+    inbox = Class.new(EM::P::SmtpServer) do
+      define_method(:receive_plain_auth) { |user, password| mails << [user, password] }
+      define_method(:receive_data_chunk) { |lines| mails.concat(lines) }
+    end
+    outcome = nil
+    em do
+      server = EM.start_server(HOST, 0, inbox) { |smtp| smtp.parms = { starttls: :required, auth: :required } }
+      mail = EM::P::SmtpClient.send(host: HOST, port: port_of(server), domain: "dom", starttls: true,
+                                    auth: { type: :plain, username: "u", password: "p" }, **MAIL)
+      mail.callback { |result| outcome = finish(:succeeded, result) }
+      mail.errback { |result| outcome = finish(:failed, result) }
+    end
+    assert_equal :succeeded, outcome.first, outcome.last.inspect
+    assert_equal [%w[u p], "Subject: x", "", "one", ".two", "..", ""], mails
+  end
+
   private
 
   # @return [Array] what came of smtp, and what the server heard
