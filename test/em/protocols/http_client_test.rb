@@ -76,6 +76,29 @@ class EMHttpClientTest < Minitest::Test
     end
   end
 
+  def test_over_tls
+    not_of_eventmachine("asks in the clear")
+    web = Module.new do
+      def post_init = start_tls
+
+      def receive_data(_)
+        send_data("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        close_connection_after_writing
+      end
+    end
+    answer = nil
+    em do
+      request = EM::P::HttpClient.request(host: HOST, port: port_of(EM.start_server(HOST, 0, web)), ssl: true)
+      [request.method(:callback), request.method(:errback)].each do |told|
+        told.call do |result|
+          answer = result
+          EM.stop
+        end
+      end
+    end
+    assert_equal "hello", answer[:content]
+  end
+
   def test_a_verb_that_it_does_not_know_fails
     assert_equal({ status: 0 }, ask("", verb: "FOO").first)
   end

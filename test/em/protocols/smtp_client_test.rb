@@ -11,6 +11,13 @@ class EMSmtpClientTest < Minitest::Test
              "221 bye\r\n"].freeze
   MAIL = { from: "a@b", to: "c@d", header: { "Subject" => "x" }, body: "one\n.two\r\n..\r\n" }.freeze
 
+  def setup
+    return unless ENV["EM_ORACLE"]
+
+    # There all servers share their parameters, for ever.
+    EM::P::SmtpServer.class_variable_set(:@@parms, { chunksize: 4000 }) # rubocop:disable Style/ClassVars
+  end
+
   def test_a_message_is_sent
     (status, result), heard = deliver(ANSWERS, **MAIL)
     assert_equal [:succeeded, 250, ["done"], :receive_message_response],
@@ -110,6 +117,24 @@ class EMSmtpClientTest < Minitest::Test
       mail.errback { |result| flunk result.inspect }
     end
     assert_equal ["Subject: x", "", "one", ".two", "..", ""], mails
+  end
+
+  def test_over_tls_with_authentication
+    mails = []
+    inbox = Class.new(EM::P::SmtpServer) do
+      define_method(:receive_plain_auth) { |user, password| mails << [user, password] }
+      define_method(:receive_data_chunk) { |lines| mails.concat(lines) }
+    end
+    outcome = nil
+    em do
+      server = EM.start_server(HOST, 0, inbox) { |smtp| smtp.parms = { starttls: :required, auth: :required } }
+      mail = EM::P::SmtpClient.send(host: HOST, port: port_of(server), domain: "dom", starttls: true,
+                                    auth: { type: :plain, username: "u", password: "p" }, **MAIL)
+      mail.callback { |result| outcome = finish(:succeeded, result) }
+      mail.errback { |result| outcome = finish(:failed, result) }
+    end
+    assert_equal :succeeded, outcome.first, outcome.last.inspect
+    assert_equal [%w[u p], "Subject: x", "", "one", ".two", "..", ""], mails
   end
 
   private

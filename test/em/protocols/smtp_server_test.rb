@@ -6,6 +6,7 @@ require "support/scripted_peer"
 
 begin
   require "net/smtp"
+  require "openssl"
 rescue LoadError
   # A bundled gem since Ruby 3.1.
 end
@@ -225,6 +226,24 @@ class EMSmtpServerTest < Minitest::Test
     end
     assert_equal(Array.new(2) { |i| ["<a@b>", "<c@d>", "<e@f>", "Subject: #{i}", "", ".dots"] },
                  mails.map { |mail| mail.map { |line| line.delete_suffix(" ") } })
+  end
+
+  def test_rubys_own_client_delivers_mail_over_tls
+    skip "net-smtp is not installed" unless defined?(Net::SMTP)
+    lines = []
+    inbox = Class.new(EM::P::SmtpServer) { define_method(:receive_data_chunk) { |data| lines.concat(data) } }
+    answer = nil
+    em do
+      port = port_of(EM.start_server(HOST, 0, inbox) { |smtp| smtp.parms = { starttls: :required } })
+      Thread.new do
+        smtp = Net::SMTP.new(HOST, port)
+        smtp.enable_starttls(OpenSSL::SSL::SSLContext.new)
+        answer = smtp.start(helo: "test") { smtp.send_message("Subject: x\r\n\r\nhello\r\n", "a@b", "c@d").status }
+      ensure
+        EM.next_tick { EM.stop }
+      end
+    end
+    assert_equal ["250", ["Subject: x", "", "hello"]], [answer, lines]
   end
 
   def test_a_callback_may_suspend
