@@ -67,7 +67,7 @@ module Evented
 
         # @private
         def start_timer
-          @start_timer ||= EM.add_periodic_timer(TICK) { tick }
+          @timer = EM.add_periodic_timer(TICK) { tick } unless @timer
         end
 
         # @private
