@@ -115,7 +115,8 @@ class EMIteratorTest < Minitest::Test
 
   def test_an_item_is_done_once
     em do
-      EM::Iterator.new([1]).each_value do |iter|
+      EM::Iterator.new([1]).each do |item, iter|
+        assert_equal 1, item
         iter.next
         error = assert_raises(RuntimeError) { iter.next }
         assert_equal "already completed this iteration", error.message
@@ -149,7 +150,8 @@ class EMIteratorTest < Minitest::Test
 
   def test_what_each_hands_out_takes_no_result
     em do
-      EM::Iterator.new([1]).each_value do |iter|
+      EM::Iterator.new([1]).each do |item, iter|
+        assert_equal 1, item
         assert_raises(NoMethodError) { iter.return(1) }
         EM.stop
       end

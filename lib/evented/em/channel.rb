@@ -30,14 +30,13 @@ module Evented
         EM.schedule { @subscribers.delete(name) }
       end
 
-      # Hands out messages.
+      # Hands out messages: each to those who have subscribed when its turn comes.
       #
+      # @param items [Object] messages
+      # @suspends no, unless a subscriber does
       # @threadsafe yes
       def push(*items)
-        items = items.dup
-        EM.schedule do
-          items.each { |item| @subscribers.each_value { |subscriber| subscriber.call(item) } }
-        end
+        EM.schedule { items.each { |item| hand_out(item) } }
       end
       alias << push
 
@@ -58,6 +57,12 @@ module Evented
       end
 
       private
+
+      # Subscribers may come and go while they are called.
+      def hand_out(item)
+        subscribers = @subscribers.values
+        subscribers.each { |subscriber| subscriber.call(item) }
+      end
 
       def gen_id = @last += 1
     end
