@@ -20,7 +20,6 @@ mod outbound;
 mod pass;
 mod proxy;
 mod rivals;
-mod sealed;
 mod wants;
 
 use std::{
@@ -44,7 +43,6 @@ pub use pass::Event;
 use pass::Phase;
 use proxy::Proxy;
 pub use proxy::ProxyRefusal;
-use sealed::Seal;
 
 /// All streams of one reactor. `R` is what the binding keeps for each: the connection object.
 #[derive(Debug)]
@@ -135,8 +133,6 @@ struct Stream<R> {
     changed: bool,
     /// A socket that the driver can't receive from: it is tried when it is ready.
     by_readiness: bool,
-    /// Whether it has TLS.
-    sealed: bool,
     /// Accepting rests: there are no descriptors left.
     rests: bool,
     /// Why it ends, as an errno; 0 if it ends well.
@@ -162,7 +158,6 @@ struct Rare {
     /// Datagrams to send.
     datagrams: VecDeque<(Vec<u8>, Option<Address>)>,
     proxy: Proxy,
-    seal: Option<Seal>,
     /// Where else to connect to, and who tries that; or whose attempt this is.
     alternatives: VecDeque<Address>,
     rival: Option<Signature>,
@@ -268,8 +263,6 @@ impl<R: Copy> Streams<R> {
         if stream.transport == Transport::Datagram {
             stream.rare().datagrams.push_back((bytes.to_vec(), None));
             stream.out.count(bytes.len());
-        } else if stream.sealed {
-            self.send_sealed(signature, bytes);
         } else {
             stream.out.push(bytes);
         }
@@ -303,17 +296,9 @@ impl<R: Copy> Streams<R> {
         let Some(stream) = self.live_mut(signature) else {
             return false;
         };
-        if after_writing {
+        if after_writing && !stream.out.is_empty() {
             stream.ending = stream.ending.max(Ending::Drained);
-            if stream.sealed {
-                self.send_sealed(signature, b"");
-            }
-            if self
-                .live(signature)
-                .is_some_and(|stream| !stream.is_drained())
-            {
-                return true;
-            }
+            return true;
         }
         self.end(signature, Ending::Closed, 0);
         true
@@ -555,8 +540,7 @@ impl<R: Copy> Streams<R> {
             return;
         }
         // Pipes and datagrams end without a reason, as they always have.
-        let first = stream.ending <= Ending::Drained && stream.reason == 0;
-        if first && stream.transport == Transport::Socket {
+        if stream.ending <= Ending::Drained && stream.transport == Transport::Socket {
             stream.reason = reason;
         }
         stream.ending = ending;
@@ -606,7 +590,6 @@ impl<R> Stream<R> {
             busy: false,
             changed: false,
             by_readiness: false,
-            sealed: false,
             rests: false,
             reason: 0,
             out: Outbound::default(),

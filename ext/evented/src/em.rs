@@ -7,7 +7,6 @@
 mod functions;
 mod inotify;
 mod pass;
-mod tls;
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -49,7 +48,6 @@ pub(crate) unsafe fn define(class: VALUE, module: VALUE) {
         );
         functions::define(module);
         inotify::define(module);
-        tls::define(module);
     }
 }
 
