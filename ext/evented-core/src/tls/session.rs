@@ -223,29 +223,34 @@ impl Session {
         self.peer_closed
     }
 
+    /// What the two have agreed on. Before, rustls tells what a session to be resumed had.
+    fn agreed(&self) -> Option<&Connection> {
+        (!self.connection.is_handshaking()).then_some(&self.connection)
+    }
+
     /// The peer's own certificate, as PEM.
     #[must_use]
     pub fn peer_certificate(&self) -> Option<String> {
-        let first = self.connection.peer_certificates()?.first()?;
+        let first = self.agreed()?.peer_certificates()?.first()?;
         Some(pem(first))
     }
 
     /// OpenSSL's name of the cipher.
     #[must_use]
     pub fn cipher_name(&self) -> Option<&'static str> {
-        Some(cipher(self.connection.negotiated_cipher_suite()?.suite())?.name)
+        Some(cipher(self.agreed()?.negotiated_cipher_suite()?.suite())?.name)
     }
 
     /// Bits of its key.
     #[must_use]
     pub fn cipher_bits(&self) -> Option<u32> {
-        Some(cipher(self.connection.negotiated_cipher_suite()?.suite())?.bits)
+        Some(cipher(self.agreed()?.negotiated_cipher_suite()?.suite())?.bits)
     }
 
     /// OpenSSL's name of the protocol's version.
     #[must_use]
     pub fn protocol(&self) -> Option<&'static str> {
-        protocol(self.connection.protocol_version()?)
+        protocol(self.agreed()?.protocol_version()?)
     }
 
     /// The name that a client has asked this server for.
