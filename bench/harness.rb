@@ -11,6 +11,7 @@
 #   figures.rb    medians and spreads from samples
 #   results.rb    all of it, to print and to keep under bench/results
 #   table.rb      one case's figures for the eye
+#   markdown.rb   tables
 #   machine.rb    where and with what it was measured
 module Bench
   ROOT = File.expand_path("..", __dir__)
@@ -19,6 +20,7 @@ end
 require_relative "harness/case"
 require_relative "harness/figures"
 require_relative "harness/machine"
+require_relative "harness/markdown"
 require_relative "harness/subjects"
 require_relative "harness/suite"
 require_relative "harness/table"

@@ -6,7 +6,7 @@ suites = {
 }
 
 desc "Run all benchmarks and keep the results"
-task bench: suites.keys.map { |name| "bench:#{name}" }
+task bench: [*suites.keys, :em].map { |name| "bench:#{name}" }
 
 namespace :bench do
   suites.each do |name, what|
@@ -16,8 +16,14 @@ namespace :bench do
     end
   end
 
+  desc "Measure an HTTP answerer on EventMachine's API; beside EventMachine itself and C; keep the results"
+  task em: :compile do
+    ruby "bench/em/run.rb", "--save"
+  end
+
   desc "Run every benchmark once, briefly, to see that it still runs"
   task smoke: :compile do
     suites.each_key { |name| ruby "bench/run.rb", name.to_s, "--smoke" }
+    ruby "bench/em/run.rb", "--smoke"
   end
 end

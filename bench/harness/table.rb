@@ -20,16 +20,8 @@ module Bench
 
     private
 
-    # The first column is aligned to the left, the figures to the right.
     def table
-      rows = [HEADINGS[@entry.case.unit], *@figures.map { |subject, figures| row(subject, figures) }]
-      first, *others = rows.transpose.map do |column|
-        width = column.map(&:size).max
-        [column.first, "-" * width, *column.drop(1)].map { |cell| [cell, width] }
-      end
-      columns = [first.map { |cell, width| cell.ljust(width) },
-                 *others.map { |column| column.map { |cell, width| cell.rjust(width).sub(/--\z/, "-:") } }]
-      columns.transpose.map { |cells| "| #{cells.join(" | ")} |" }.join("\n")
+      Markdown.table([HEADINGS[@entry.case.unit], *@figures.map { |subject, figures| row(subject, figures) }])
     end
 
     def row(subject, figures)
@@ -42,9 +34,7 @@ module Bench
       @figures.key?(other) ? format("%.2f", figures.median / @figures[other].median) : "–"
     end
 
-    def number(value)
-      value < 1_000 ? format("%.0f", value) : value.round.to_s.gsub(/(?<=\d)(?=(\d{3})+\z)/, ",")
-    end
+    def number(value) = Markdown.number(value)
 
     def notes
       @entry.notes.map { |subject, reason| "Left out: #{subject} (#{reason})" }.join("\n") unless @entry.notes.empty?

@@ -70,8 +70,8 @@ pub struct Streams<R> {
     /// Whether ticks are to be called.
     ticks: bool,
     stopping: bool,
-    /// How many of them are servers.
-    servers: usize,
+    /// Whether the kernel is to be asked in this pass, after its timers.
+    polls: bool,
     /// How many are over, and wait for the kernel to let go of them.
     leaving: usize,
 }
@@ -228,7 +228,7 @@ impl<R: Copy> Streams<R> {
             share: 0,
             ticks: false,
             stopping: false,
-            servers: 0,
+            polls: false,
             leaving: 0,
         }
     }
@@ -240,7 +240,6 @@ impl<R: Copy> Streams<R> {
         if let Some(most) = adding.most {
             stream.rare().most = Some(most);
         }
-        self.servers += usize::from(adding.transport == Transport::Server);
         self.all.insert(signature, Box::new(stream));
         if adding.connecting {
             self.arm(signature);
@@ -455,10 +454,16 @@ impl<R: Copy> Streams<R> {
         self.len() == 0
     }
 
-    /// Those that end with this pass.
+    /// Those that are about to end, or are just being told.
     #[must_use]
     pub fn ending(&self) -> usize {
-        self.ending.len()
+        let all = self.all.values();
+        all.filter(|stream| match stream.ending {
+            Ending::No => false,
+            Ending::Unbound => stream.busy,
+            _ => true,
+        })
+        .count()
     }
 
     /// The signatures of all.
@@ -500,10 +505,10 @@ impl<R: Copy> Streams<R> {
         key.and_then(|key| self.timers.disarm(key)).is_some()
     }
 
-    /// Timers that are armed.
+    /// Timers that are armed, and the one that is just being called.
     #[must_use]
     pub fn timers(&self) -> usize {
-        self.timers.len()
+        self.timers.len() + usize::from(self.phase == Phase::Timers && self.polls)
     }
 
     /// The stream behind a signature, if it has not ended.

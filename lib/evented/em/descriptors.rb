@@ -27,6 +27,10 @@ module Evented
                                "Use EM.watch(io){ |c| c.notify_readable = true }"
         end
         is_number = io.is_a?(Integer)
+        unless is_number || io.respond_to?(:to_io)
+          raise TypeError, "no implicit conversion of #{io.class} into Integer"
+        end
+
         descriptor = is_number ? io : io.to_io.fileno
         signature = add_descriptor(descriptor, watch_mode, !is_number)
         connection = klass.allocate

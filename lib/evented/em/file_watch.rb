@@ -47,7 +47,7 @@ module Evented
       def initialize(descriptor)
         super()
         @descriptor = descriptor
-        # The signatures that each watch of the kernel stands for: two of the same file share one.
+        # The signatures that each watch of the kernel stands for: two of the same file share one, which is the first's.
         @watches = Hash.new { |watches, watch| watches[watch] = [] }
       end
 
@@ -58,20 +58,15 @@ module Evented
         signature
       end
 
-      # @return [Boolean] whether it was watched
+      # @return [Array<Integer>, nil] the signatures that are not watched any more; nil if this one is not the owner of a watch
       def remove(signature)
-        watch, signatures = @watches.find { |_, all| all.include?(signature) }
-        return false unless watch
-
-        signatures.delete(signature)
-        return true unless signatures.empty?
+        watch, signatures = @watches.find { |_, all| all.first == signature }
+        return unless watch
 
         @watches.delete(watch)
         EM.__inotify_remove(@descriptor, watch)
-        true
+        signatures
       end
-
-      def signatures = @watches.each_value.to_a.flatten
 
       def receive_data(data)
         until data.empty?
@@ -91,7 +86,7 @@ module Evented
         return unless mask.anybits?(DELETE_SELF)
 
         file.receive_data("deleted")
-        EM.unwatch_filename(signature) if EM.file_watch(signature)
+        remove(signature)&.each { |each| EM.end_watch(each) }
       end
     end
     private_constant :Inotify
@@ -122,14 +117,27 @@ module Evented
 
       # @raise [EM::InvalidSignature] if it is not watched
       def unwatch_filename(signature)
-        inotify = Reactor.current&.inotify
-        raise InvalidSignature, "there is no watched file with signature #{signature}" unless inotify&.remove(signature)
+        ended = Reactor.current&.inotify&.remove(signature)
+        unless ended
+          raise InvalidSignature, "no file is watched with signature #{signature}: of several watches of one file the first is " \
+                                  "to be stopped"
+        end
 
-        end_watch(signature)
+        ended.each { |each| end_watch(each) }
+        nil
       end
 
       # @private
       def file_watch(signature) = @conns[signature]
+
+      # The last callback of what is watched, in the next pass.
+      #
+      # @private
+      def end_watch(signature)
+        watch = @conns.delete(signature)
+        next_tick { watch.unbind } if watch
+        nil
+      end
 
       private
 
@@ -144,13 +152,6 @@ module Evented
         watch.instance_variable_set(name, value)
         build_held(watch, signature, arguments)
         @conns[signature] = watch
-      end
-
-      # The last callback of what is watched, in the next pass.
-      def end_watch(signature)
-        watch = @conns.delete(signature)
-        next_tick { watch.unbind } if watch
-        nil
       end
     end
   end

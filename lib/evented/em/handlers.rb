@@ -18,7 +18,8 @@ module Evented
 
             handler
           when Module then class_of_module(base, handler)
-          else base
+          when nil then base
+          else raise TypeError, "wrong argument type #{handler.class} (expected Module)"
           end
         check_arity(klass, arguments)
         klass
@@ -34,12 +35,9 @@ module Evented
 
       # @private
       def unbound(signature, connection, errno)
-        if (acceptor = @acceptors.delete(signature))
-          io = acceptor[3]
-          return io.close if io && !io.closed?
+        # A socket that was attached goes on listening: other processes may accept from it as well.
+        return if @acceptors.delete(signature)
 
-          return
-        end
         @conns.delete(signature)
         return unless connection
 

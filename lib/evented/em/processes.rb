@@ -31,6 +31,7 @@ module Evented
       def invoke_popen(words)
         reactor!("evma_popen")
         raise "too many arguments to popen" if words.size >= 2048
+        raise "no popen: there is no command in it" if words.empty?
 
         ours, theirs = UNIXSocket.pair
         pid = start_process(words, theirs)

@@ -82,6 +82,24 @@ module Evented
       # Has `tick` be called soon. Any thread, and a signal handler.
       def signal = EM.__want_ticks(@scheduler)
 
+      # Calls something in the next pass; at once if there is none any more. Any thread.
+      def call_soon(callable)
+        return callable.call if @over
+
+        @ticks.push(callable)
+        signal
+      end
+
+      # Runs something in a fiber that is treated as a callback is.
+      #
+      # @return [Fiber]
+      def fiber(block)
+        @scheduler.fiber(blocking: false, storage: @storage) do
+          @fibers[Fiber.current] = true
+          run_alone(block)
+        end
+      end
+
       # @!group What the native half calls
 
       # @return [Fiber] for callbacks
@@ -133,6 +151,14 @@ module Evented
           end
           break if @over || !@scheduler.__await_pass
         end
+      ensure
+        @fibers.delete(Fiber.current)
+      end
+
+      def run_alone(block)
+        block.call
+      rescue Exception => e # rubocop:disable Lint/RescueException
+        survives?(e)
       ensure
         @fibers.delete(Fiber.current)
       end

@@ -43,14 +43,15 @@ module Evented
       def cancel_timer(timer)
         return timer.cancel if timer.respond_to?(:cancel)
 
+        return unless timer.is_a?(Integer)
+
         __cancel_timer(timer)
-        @timers[timer] = false if @timers.delete(timer)
-        @timers.delete(timer)
+        @timers.delete(timer) && false
       end
 
       # @return [Integer] a timer without anything to call; see {add_timer}
       def add_oneshot_timer(milliseconds)
-        if @max_timers && reactor_running? && __timers >= @max_timers
+        if @max_timers && reactor_running? && __timers > @max_timers
           raise "ran out of timers; use #set_max_timers to increase limit"
         end
 

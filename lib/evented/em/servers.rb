@@ -3,8 +3,9 @@
 module Evented
   # Servers.
   module EM
-    # Connections that may wait to be accepted, as in EventMachine.
-    BACKLOG = 100
+    # Connections that may wait to be accepted: as many as the system allows. (EventMachine's 100 overflow in a burst, and
+    # who is turned away tries again a second later.)
+    BACKLOG = Socket::SOMAXCONN
     private_constant :BACKLOG
 
     class << self
@@ -36,12 +37,11 @@ module Evented
 
       # Accepts from a socket that listens already.
       #
-      # @param sock [Socket, Integer] it is closed with the server
+      # @param sock [Socket, Integer] it stays open when the server stops
       def attach_server(sock, handler = nil, *arguments, &block)
         klass = klass_from_handler(Connection, handler, *arguments)
         io = sock.respond_to?(:fileno) ? sock : nil
         signature = attach_sd(io ? io.fileno : sock)
-        # A socket that came as an object is closed as one.
         @acceptors[signature] = [klass, arguments, block, io]
         signature
       end
@@ -53,9 +53,12 @@ module Evented
 
       # @return [Integer] the signature of a server without a handler; see {start_server}
       def start_tcp_server(host, port)
-        socket = tcp_server(host, port) or raise "no acceptor (port is in use or requires root privileges)"
-
-        __add(give_away(socket), :server, false, nil)
+        reactor!("evma_create_tcp_server")
+        begin
+          __add(give_away(tcp_server(host, port)), :server, false, nil)
+        rescue SystemCallError, SocketError
+          raise "no acceptor (port is in use or requires root privileges)"
+        end
       end
 
       # @return [Integer] the signature of a server without a handler; see {start_server}
@@ -92,7 +95,6 @@ module Evented
       private
 
       def tcp_server(host, port)
-        reactor!("evma_create_tcp_server")
         address = addresses(host.to_s.empty? ? "0.0.0.0" : host, port).first
         socket = Socket.new(address.afamily, :STREAM)
         socket.setsockopt(:SOCKET, :REUSEADDR, true)
@@ -101,9 +103,9 @@ module Evented
         socket.bind(address)
         socket.listen(BACKLOG)
         socket
-      rescue SystemCallError, SocketError
+      rescue SystemCallError
         socket&.close
-        nil
+        raise
       end
 
       # The addresses of a name, or the one that it is.

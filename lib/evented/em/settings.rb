@@ -111,11 +111,9 @@ module Evented
 
       def epoll? = RUBY_PLATFORM.include?("linux")
 
-      # @raise [EM::Unsupported] on Linux
-      def kqueue
-        self.kqueue = true
-      end
+      def kqueue = kqueue?
 
+      # @raise [EM::Unsupported] if it is asked for where there is none
       def kqueue=(on)
         raise Unsupported, "kqueue is not supported on this platform" if on && !kqueue?
       end

@@ -100,7 +100,8 @@ impl<R: Copy> Streams<R> {
         }
         self.touch(signature);
         let relayed = self.relay(signature, driver.bytes(&arrival));
-        let Some(root) = self.may_begin(signature).filter(|_| relayed == 0) else {
+        let begun = (relayed == 0).then(|| self.may_begin(signature)).flatten();
+        let Some(root) = begun else {
             let rest = driver.bytes(&arrival).get(relayed..).unwrap_or_default();
             if !rest.is_empty() {
                 self.put_off(signature, Waiting::Data(rest.to_vec()));
@@ -267,7 +268,8 @@ impl<R: Copy> Streams<R> {
         self.touch(signature);
         let scratch = std::mem::take(&mut self.scratch);
         let relayed = self.relay(signature, &scratch[..count]);
-        let event = match self.may_begin(signature).filter(|_| relayed == 0) {
+        let begun = (relayed == 0).then(|| self.may_begin(signature)).flatten();
+        let event = match begun {
             Some(root) => {
                 self.piece = Piece::Scratch(count);
                 Some(Event::Data(signature, root))

@@ -113,11 +113,14 @@ impl<R: Copy> Streams<R> {
             match self.phase {
                 Phase::Idle => return None,
                 Phase::Timers => match self.due_timer() {
-                    Some(timer) => return Some(Event::Timer(timer)),
+                    Some(timer) => {
+                        self.polls = true;
+                        return Some(Event::Timer(timer));
+                    }
                     None => {
                         self.enter(Phase::Arrivals);
-                        // The last pass takes in what is there now.
-                        if self.stopping {
+                        // What timers have begun is taken in before ticks are called, and before it stops.
+                        if std::mem::take(&mut self.polls) || self.stopping {
                             return Some(Event::Poll);
                         }
                     }
@@ -320,12 +323,10 @@ impl<R: Copy> Streams<R> {
             stream.fd = -1;
         }
         let (root, reason) = (stream.root, stream.reason);
-        let is_server = stream.transport == Transport::Server;
         if let Some(key) = stream.deadline.take() {
             self.deadlines.disarm(key);
         }
         self.leaving += 1;
-        self.servers -= usize::from(is_server);
         self.end_proxies(signature);
         self.end_rival(signature);
         self.change(signature);

@@ -91,7 +91,8 @@ impl<R: Copy> Streams<R> {
     /// Bytes relayed from a stream since that began.
     #[must_use]
     pub fn proxied(&self, from: Signature) -> Option<u64> {
-        let stream = self.live(from)?;
+        // Also while it is being told that it has ended.
+        let stream = self.all.get(&from)?;
         Some(stream.rare.as_ref().map_or(0, |rare| rare.proxy.relayed))
     }
 

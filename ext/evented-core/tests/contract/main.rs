@@ -17,6 +17,7 @@ mod files;
 mod many;
 mod readiness;
 mod rig;
+mod standing;
 mod through_reactor;
 mod waiting;
 
@@ -65,6 +66,22 @@ contract! {
         write_waits_for_room
         write_without_readers_is_epipe
         every_transfer_on_a_bad_descriptor_is_ebadf
+    }
+    standing {
+        receive_brings_all_that_comes_and_then_the_end
+        receive_loses_nothing_of_what_came_before_it_was_asked_for
+        a_reset_ends_a_receive
+        a_receive_that_is_stopped_ends_once_and_keeps_what_has_come
+        more_than_there_are_buffers_comes_through
+        a_chatty_peer_does_not_keep_a_quiet_one_from_being_heard
+        receive_from_what_is_no_socket_fails
+        accept_brings_every_connection
+        send_takes_what_there_is_room_for
+        send_waits_for_room_and_can_be_stopped
+        ready_comes_once_for_what_is_ready
+        everything_can_be_asked_for_on_one_descriptor_at_once
+        a_released_descriptor_is_closed_and_its_number_may_come_again
+        closing_the_driver_waits_for_what_is_being_sent
     }
     readiness {
         poll_tells_what_is_satisfied

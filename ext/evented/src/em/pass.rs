@@ -47,8 +47,9 @@ pub(crate) fn work(scheduler: &Scheduler) -> c_int {
         return 0;
     }
     let now = scheduler.time.now();
-    while scheduler.streams_and_driver(|streams, driver| streams.begin_pass(now, driver))
-        == Some(true)
+    scheduler.streams_and_driver(|streams, driver| streams.begin_pass(now, driver));
+    // One pass, and then the kernel is asked again. An exception may halt it half-way.
+    while !scheduler.em.halted.get() && scheduler.streams(|streams| streams.in_pass()) == Some(true)
     {
         if scheduler.reactor_object() == NIL {
             // Nobody is called: what comes is for streams that are over.
