@@ -559,7 +559,12 @@ impl<R: Copy> Streams<R> {
         if stream.ending <= Ending::Drained && stream.transport == Transport::Socket {
             // Whatever ends it: it failed before.
             let failed = stream.tls_failed();
-            stream.reason = if failed { libc::EPROTO } else { reason };
+            let waited = reason == libc::ETIMEDOUT && stream.has_lingered();
+            stream.reason = match reason {
+                _ if failed => libc::EPROTO,
+                _ if waited => 0,
+                reason => reason,
+            };
         }
         stream.ending = ending;
         if ending == Ending::Closed || ending == Ending::Over {

@@ -9,6 +9,7 @@ use std::{rc::Rc, time::Duration};
 
 use crate::{
     driver::standing::Signature,
+    op,
     tls::{Alert, Ask, Session},
 };
 
@@ -23,7 +24,9 @@ pub(super) struct Secure {
     unsent: Vec<u8>,
     /// Whether it has failed: what is left to send is the last.
     failed: bool,
-    /// Why.
+    /// Whether everything is sent, and the end waits for what the peer is about to send.
+    lingers: bool,
+    /// Why it has failed.
     error: Option<String>,
 }
 
@@ -38,8 +41,8 @@ pub enum TlsRefusal {
     Twice,
 }
 
-/// A peer that has been sent an alert gets so long to take it.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// A peer that has been sent an alert, or the end, gets so long to take it.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 impl<R: Copy> Streams<R> {
     /// Has all that is received and sent from now on go through a session.
@@ -60,6 +63,7 @@ impl<R: Copy> Streams<R> {
             session: Some(Box::new(session)),
             unsent: Vec::new(),
             failed: false,
+            lingers: false,
             error: None,
         }));
         // What has come and was not handed out yet is the beginning of the handshake.
@@ -191,6 +195,9 @@ impl<R: Copy> Streams<R> {
         }
         stream.say_goodbye();
         if stream.is_drained() {
+            if stream.lingers() {
+                return self.arm(signature);
+            }
             self.end(signature, Ending::Closed, 0);
         }
     }
@@ -219,6 +226,28 @@ impl<R> Stream<R> {
     /// Whether its TLS has failed.
     pub(super) fn tls_failed(&self) -> bool {
         self.secure().is_some_and(|secure| secure.failed)
+    }
+
+    /// Whether closing has to wait for tickets; what has been sent ends here, then.
+    fn lingers(&mut self) -> bool {
+        let fd = self.fd;
+        let Some(secure) = self.secure_mut() else {
+            return false;
+        };
+        let awaits = secure
+            .session
+            .as_ref()
+            .is_some_and(|session| session.awaits_tickets());
+        if awaits && !std::mem::replace(&mut secure.lingers, true) {
+            op::end_of_sending(fd);
+            self.inactivity = Some(self.inactivity.unwrap_or(LAST_WORDS).min(LAST_WORDS));
+        }
+        awaits
+    }
+
+    /// Whether it has been waiting for tickets: a peer that sends none has not failed.
+    pub(super) fn has_lingered(&self) -> bool {
+        self.secure().is_some_and(|secure| secure.lingers)
     }
 
     /// Bytes that its session keeps back.

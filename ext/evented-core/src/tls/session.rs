@@ -48,6 +48,8 @@ pub struct Session {
     /// What was decrypted and not yet read, from `read` on.
     plaintext: Vec<u8>,
     read: usize,
+    /// Whether anything has come since the handshake.
+    heard: bool,
     peer_closed: bool,
     closing: bool,
     error: Option<String>,
@@ -80,6 +82,7 @@ impl Session {
             queued: 0,
             plaintext: Vec::new(),
             read: 0,
+            heard: false,
             peer_closed: false,
             closing: false,
             error: None,
@@ -108,6 +111,7 @@ impl Session {
         if let Some(text) = &self.error {
             return Err(Alert(text.clone()));
         }
+        self.heard |= self.is_established() && !ciphertext.is_empty();
         while !ciphertext.is_empty() && !self.peer_closed {
             match self.connection.read_tls(&mut ciphertext) {
                 Ok(0) => break,
@@ -215,6 +219,15 @@ impl Session {
     /// Whether the handshake is over, told once.
     pub fn handshake_completed(&mut self) -> bool {
         !self.connection.is_handshaking() && !std::mem::replace(&mut self.told, true)
+    }
+
+    /// Whether the server is about to send tickets (TLS 1.3): bytes that come whatever this client does. To close its
+    /// socket before they are here resets the connection, and what the server has not received yet is lost.
+    #[must_use]
+    pub fn awaits_tickets(&self) -> bool {
+        let is_client = matches!(self.connection, Connection::Client(_));
+        let is_13 = self.connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+        is_client && is_13 && self.is_established() && !self.heard && !self.peer_closed
     }
 
     /// Whether the peer has said that it will send nothing more.

@@ -239,7 +239,7 @@ fn ask<T>(sig: VALUE, question: impl FnOnce(&Session) -> Option<T>) -> Option<T>
     match answer.flatten() {
         None => None,
         Some(Some(answer)) => answer,
-        Some(None) => raise(c"there is no TLS on this connection: call start_tls first"),
+        Some(None) => raise(c"SSL/TLS not running on this connection"),
     }
 }
 
