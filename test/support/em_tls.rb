@@ -14,8 +14,8 @@ module EMTLSHelpers
     end
 
     def post_init
-      super
       start_tls(@options)
+      super
     end
 
     def ssl_handshake_completed = note(:ssl_handshake_completed)

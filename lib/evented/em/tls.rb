@@ -101,7 +101,7 @@ module Evented
       # @return [String, nil] "TLSv1.3" or "TLSv1.2"; "(NONE)" before the handshake is over
       def get_cipher_protocol = EM.get_cipher_protocol(@signature)
 
-      # @return [String, nil] the name that the client has asked this server for
+      # @return [String, nil] the name that the client has asked the server for
       def get_sni_hostname = EM.get_sni_hostname(@signature)
 
       # @return [String, nil] which of `alpn_protocols` was agreed on

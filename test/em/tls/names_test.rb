@@ -58,8 +58,8 @@ class EMTLSNamesTest < Minitest::Test
     assert_equal [TLSCertificates.leaf.pem], answers.last
   end
 
-  def test_a_server_knows_the_name_that_it_was_asked_for
-    assert_equal [[nil], ["a.example"]], told([:get_sni_hostname], client: { sni_hostname: "a.example" })
+  def test_both_know_the_name_that_the_server_was_asked_for
+    assert_equal [["a.example"]] * 2, told([:get_sni_hostname], client: { sni_hostname: "a.example" })
     assert_equal [[nil], [nil]], told([:get_sni_hostname])
   end
 
@@ -84,7 +84,7 @@ class EMTLSNamesTest < Minitest::Test
     handshake(client: { ssl_version: :TLSv1_3 }, server: { ssl_version: :TLSv1_2 },
               server_acts: { unbind: ->(it, *) { why = it.tls_error } })
 
-    assert_match(/version/i, why)
+    assert_match(/tls12/i, why)
   end
 
   def test_without_an_error_it_is_nil

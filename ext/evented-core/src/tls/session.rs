@@ -39,6 +39,8 @@ impl std::error::Error for Alert {}
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
+    /// What a client calls its server.
+    name: Option<String>,
     /// Whether the program may still be asked.
     asks: bool,
     /// Whether its completion has been told.
@@ -64,6 +66,7 @@ impl Session {
     /// If that can't be the name of any server.
     pub fn new(config: &Config, name: Option<&str>) -> Result<Self, Failure> {
         let invalid = |error: rustls::Error| Failure::Invalid(error.to_string());
+        let told = matches!(&config.side, Side::Client(config) if config.enable_sni);
         let mut connection = match &config.side {
             Side::Server(config) => {
                 Connection::from(ServerConnection::new(Arc::clone(config)).map_err(invalid)?)
@@ -77,6 +80,7 @@ impl Session {
         connection.set_buffer_limit(None);
         Ok(Self {
             connection,
+            name: name.filter(|_| told).map(str::to_owned),
             asks: config.asks,
             told: false,
             queued: 0,
@@ -266,12 +270,12 @@ impl Session {
         protocol(self.agreed()?.protocol_version()?)
     }
 
-    /// The name that a client has asked this server for.
+    /// The name that the client has asked the server for.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         match &self.connection {
             Connection::Server(server) => server.server_name(),
-            Connection::Client(_) => None,
+            Connection::Client(_) => self.name.as_deref(),
         }
     }
 

@@ -284,7 +284,7 @@ unsafe extern "C" fn protocol(_: VALUE, sig: VALUE) -> VALUE {
     ask_name(sig, Session::protocol)
 }
 
-/// `get_sni_hostname(signature)`: what a client has called this server; nil if it has not, or if this is the client.
+/// `get_sni_hostname(signature)`: what the client has called the server; nil if it has not.
 unsafe extern "C" fn server_name(_: VALUE, sig: VALUE) -> VALUE {
     text(ask(sig, |session| session.server_name().map(str::to_owned)))
 }
