@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use rustls::{
     ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, SupportedProtocolVersion,
     WantsVerifier,
-    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{Resumption, Tls12Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
     crypto::{CryptoProvider, ring},
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::SingleCertAndKey,
@@ -152,10 +152,13 @@ fn client(
     };
     config.enable_sni = options.send_name;
     config.alpn_protocols.clone_from(&options.alpn_protocols);
-    if options.verify_peer {
+    config.resumption = if options.verify_peer {
         // Who resumes shows no certificate, and the program wants to see one.
-        config.resumption = Resumption::disabled();
-    }
+        Resumption::disabled()
+    } else {
+        // With TLS 1.2 it would have the client complete before the server, and programs know it the other way round.
+        Resumption::default().tls12_resumption(Tls12Resumption::Disabled)
+    };
     Ok(config)
 }
 
