@@ -30,7 +30,7 @@ pub(crate) use poll::REFUSED;
 pub use read::Read;
 pub use recv::Recv;
 pub use send::Send;
-pub use socket::{peer_name, socket_error, socket_name};
+pub use socket::{end_of_sending, peer_name, socket_error, socket_name};
 pub use transfer::Transfer;
 pub use waitid::WaitId;
 pub use write::Write;

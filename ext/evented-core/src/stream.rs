@@ -20,6 +20,7 @@ mod outbound;
 mod pass;
 mod proxy;
 mod rivals;
+mod secure;
 mod wants;
 
 use std::{
@@ -43,6 +44,8 @@ pub use pass::Event;
 use pass::Phase;
 use proxy::Proxy;
 pub use proxy::ProxyRefusal;
+use secure::Secure;
+pub use secure::TlsRefusal;
 
 /// All streams of one reactor. `R` is what the binding keeps for each: the connection object.
 #[derive(Debug)]
@@ -158,6 +161,7 @@ struct Rare {
     /// Datagrams to send.
     datagrams: VecDeque<(Vec<u8>, Option<Address>)>,
     proxy: Proxy,
+    secure: Option<Box<Secure>>,
     /// Where else to connect to, and who tries that; or whose attempt this is.
     alternatives: VecDeque<Address>,
     rival: Option<Signature>,
@@ -171,7 +175,11 @@ struct Rare {
 enum Waiting {
     Data(Vec<u8>),
     Datagram(Vec<u8>, Address),
+    /// What has come for a session that may ask.
+    Ciphertext(Vec<u8>),
     Completed,
+    /// A handshake is over.
+    Secured,
     Readable,
     Writable,
     ProxyCompleted,
@@ -254,20 +262,24 @@ impl<R: Copy> Streams<R> {
         stream.map(|stream| stream.root = Some(root)).is_some()
     }
 
-    /// Queues bytes. Returns how many, 0 if the stream is about to end, or `None` if there is none.
+    /// Queues bytes. Returns how many, 1 if they are encrypted, 0 if the stream is about to end, or `None` if there
+    /// is none.
     pub fn send(&mut self, signature: Signature, bytes: &[u8]) -> Option<usize> {
         let stream = self.all.get_mut(&signature)?;
         if stream.ending != Ending::No {
             return (stream.ending != Ending::Unbound).then_some(0);
         }
+        let mut count = bytes.len();
         if stream.transport == Transport::Datagram {
             stream.rare().datagrams.push_back((bytes.to_vec(), None));
             stream.out.count(bytes.len());
+        } else if stream.send_securely(bytes) {
+            count = 1;
         } else {
             stream.out.push(bytes);
         }
         self.change(signature);
-        Some(bytes.len())
+        Some(count)
     }
 
     /// Queues a datagram for an address. As [`Self::send`]; `None` also if it is no datagram socket.
@@ -296,8 +308,11 @@ impl<R: Copy> Streams<R> {
         let Some(stream) = self.live_mut(signature) else {
             return false;
         };
-        if after_writing && !stream.out.is_empty() {
+        let secure = stream.secure().is_some() && stream.ending == Ending::No;
+        if after_writing && (secure || !stream.is_drained()) {
             stream.ending = stream.ending.max(Ending::Drained);
+            self.finish(signature);
+            self.change(signature);
             return true;
         }
         self.end(signature, Ending::Closed, 0);
@@ -389,7 +404,8 @@ impl<R: Copy> Streams<R> {
     /// Bytes that have not been sent.
     #[must_use]
     pub fn outbound_size(&self, signature: Signature) -> Option<usize> {
-        self.live(signature).map(|stream| stream.out.len())
+        let stream = self.live(signature)?;
+        Some(stream.out.len() + stream.unencrypted())
     }
 
     /// When something was last received or sent.
@@ -541,7 +557,14 @@ impl<R: Copy> Streams<R> {
         }
         // Pipes and datagrams end without a reason, as they always have.
         if stream.ending <= Ending::Drained && stream.transport == Transport::Socket {
-            stream.reason = reason;
+            // Whatever ends it: it failed before.
+            let failed = stream.tls_failed();
+            let waited = reason == libc::ETIMEDOUT && stream.has_lingered();
+            stream.reason = match reason {
+                _ if failed => libc::EPROTO,
+                _ if waited => 0,
+                reason => reason,
+            };
         }
         stream.ending = ending;
         if ending == Ending::Closed || ending == Ending::Over {

@@ -2,11 +2,12 @@
 //!
 //! The core says what is to be called ([`evented_core::stream`]). The loop gives each pass to a callback fiber
 //! ([`pass`]), which calls connections directly and the Ruby reactor for all that happens once a connection or
-//! rarer. Everything that is named by a signature is in [`functions`].
+//! rarer. Everything that is named by a signature is in [`functions`], and its TLS in [`tls`].
 
 mod functions;
 mod inotify;
 mod pass;
+mod tls;
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -47,6 +48,7 @@ pub(crate) unsafe fn define(class: VALUE, module: VALUE) {
             ],
         );
         functions::define(module);
+        tls::define(module);
         inotify::define(module);
     }
 }

@@ -45,3 +45,9 @@ pub fn socket_name(fd: RawFd) -> Result<Address, i32> {
     // SAFETY: as above.
     Address::filled_by(|address, len| unsafe { libc::getsockname(fd, address, len) })
 }
+
+/// Tells the other end that nothing more will be sent. If that fails there is no connection any more.
+pub fn end_of_sending(fd: RawFd) {
+    // SAFETY: takes two integers.
+    unsafe { libc::shutdown(fd, libc::SHUT_WR) };
+}

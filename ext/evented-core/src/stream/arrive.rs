@@ -10,7 +10,7 @@ use crate::{
     op::{self, Attempt, Interest, Progress, Recv, Transfer},
 };
 
-use super::{Adding, Ending, Event, PIECE, Piece, Stream, Streams, Transport, Waiting};
+use super::{Adding, Ending, Event, PIECE, Piece, Streams, Transport, Waiting};
 
 /// Datagrams taken in at once.
 const DATAGRAMS: usize = 10;
@@ -86,7 +86,10 @@ impl<R: Copy> Streams<R> {
         if arrival.result <= 0 {
             driver.give_back(&arrival);
             match -arrival.result {
-                0 => self.end(signature, Ending::Over, 0),
+                0 => {
+                    self.end_of_input(signature);
+                    self.end(signature, Ending::Over, 0);
+                }
                 // Taken back; or there were no buffers just now.
                 libc::ECANCELED | libc::ENOBUFS => {}
                 libc::EOPNOTSUPP | libc::ENOTSOCK => {
@@ -99,6 +102,11 @@ impl<R: Copy> Streams<R> {
             return None;
         }
         self.touch(signature);
+        if self.is_secure(signature) == Some(true) {
+            let event = self.decipher(signature, driver.bytes(&arrival));
+            driver.give_back(&arrival);
+            return event;
+        }
         let relayed = self.relay(signature, driver.bytes(&arrival));
         let begun = (relayed == 0).then(|| self.may_begin(signature)).flatten();
         let Some(root) = begun else {
@@ -135,10 +143,7 @@ impl<R: Copy> Streams<R> {
     pub(super) fn has_sent(&mut self, signature: Signature) {
         self.touch(signature);
         self.relieve(signature);
-        let drained = |stream: &Stream<R>| stream.ending == Ending::Drained && stream.out.is_empty();
-        if self.live(signature).is_some_and(drained) {
-            self.end(signature, Ending::Closed, 0);
-        }
+        self.finish(signature);
         self.change(signature);
     }
 
@@ -254,6 +259,7 @@ impl<R: Copy> Streams<R> {
             Attempt::Done(count) if count > 0 => usize::try_from(count).unwrap_or(0),
             // A terminal whose other end has gone says EIO.
             Attempt::Done(0) => {
+                self.end_of_input(signature);
                 self.end(signature, Ending::Over, 0);
                 return None;
             }
@@ -266,6 +272,11 @@ impl<R: Copy> Streams<R> {
         };
         self.touch(signature);
         let scratch = std::mem::take(&mut self.scratch);
+        if self.is_secure(signature) == Some(true) {
+            let event = self.decipher(signature, &scratch[..count]);
+            self.scratch = scratch;
+            return event;
+        }
         let relayed = self.relay(signature, &scratch[..count]);
         let begun = (relayed == 0).then(|| self.may_begin(signature)).flatten();
         let event = match begun {
@@ -348,7 +359,12 @@ impl<R: Copy> Streams<R> {
                 }
                 Event::Data(signature, root)
             }
+            Waiting::Ciphertext(bytes) => {
+                self.piece = Piece::Own(bytes);
+                Event::Ciphertext(signature, root)
+            }
             Waiting::Completed => Event::Completed(signature, root),
+            Waiting::Secured => Event::Secured(signature, root),
             Waiting::Readable => Event::Readable(signature, root),
             Waiting::Writable => Event::Writable(signature, root),
             Waiting::ProxyCompleted => Event::ProxyCompleted(signature, root),
@@ -386,7 +402,7 @@ impl<R: Copy> Streams<R> {
 impl Waiting {
     fn len(&self) -> usize {
         match self {
-            Self::Data(bytes) | Self::Datagram(bytes, _) => bytes.len(),
+            Self::Data(bytes) | Self::Ciphertext(bytes) | Self::Datagram(bytes, _) => bytes.len(),
             _ => 0,
         }
     }

@@ -45,6 +45,15 @@ impl Outbound {
         }
     }
 
+    /// As [`Self::push`], without a copy of what is large.
+    pub(crate) fn push_owned(&mut self, bytes: Vec<u8>) {
+        if bytes.len() < TOGETHER / 4 {
+            return self.push(&bytes);
+        }
+        self.len += bytes.len();
+        self.chunks.push_back(bytes);
+    }
+
     /// Counts bytes that are kept elsewhere, datagrams.
     pub(crate) fn count(&mut self, bytes: usize) {
         self.len += bytes;

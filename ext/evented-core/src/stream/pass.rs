@@ -28,6 +28,11 @@ pub enum Event<R> {
     Completed(Signature, R),
     /// Bytes have come: [`Streams::bytes`].
     Data(Signature, R),
+    /// Bytes have come ([`Streams::bytes`]) for a session that may ask about certificates: it is to be fed, between
+    /// [`Streams::take_session`] and [`Streams::put_back`].
+    Ciphertext(Signature, R),
+    /// A handshake is over.
+    Secured(Signature, R),
     /// A watched descriptor is readable.
     Readable(Signature, R),
     /// A watched descriptor is writable.

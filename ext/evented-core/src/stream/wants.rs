@@ -151,7 +151,8 @@ impl<R> Stream<R> {
         let rare = self.rare.as_ref();
         let full =
             rare.is_some_and(|rare| rare.backlog_len >= MOST_BACKLOG || rare.proxy.is_full());
-        self.ending <= Ending::Drained && !self.connecting && !self.paused && !full
+        let open = self.ending <= Ending::Drained && !self.tls_failed();
+        open && !self.connecting && !self.paused && !full
     }
 
     fn writes(&self) -> bool {

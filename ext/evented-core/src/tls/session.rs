@@ -39,6 +39,8 @@ impl std::error::Error for Alert {}
 #[derive(Debug)]
 pub struct Session {
     connection: Connection,
+    /// What a client calls its server.
+    name: Option<String>,
     /// Whether the program may still be asked.
     asks: bool,
     /// Whether its completion has been told.
@@ -48,6 +50,8 @@ pub struct Session {
     /// What was decrypted and not yet read, from `read` on.
     plaintext: Vec<u8>,
     read: usize,
+    /// Whether anything has come since the handshake.
+    heard: bool,
     peer_closed: bool,
     closing: bool,
     error: Option<String>,
@@ -62,6 +66,7 @@ impl Session {
     /// If that can't be the name of any server.
     pub fn new(config: &Config, name: Option<&str>) -> Result<Self, Failure> {
         let invalid = |error: rustls::Error| Failure::Invalid(error.to_string());
+        let told = matches!(&config.side, Side::Client(config) if config.enable_sni);
         let mut connection = match &config.side {
             Side::Server(config) => {
                 Connection::from(ServerConnection::new(Arc::clone(config)).map_err(invalid)?)
@@ -75,11 +80,13 @@ impl Session {
         connection.set_buffer_limit(None);
         Ok(Self {
             connection,
+            name: name.filter(|_| told).map(str::to_owned),
             asks: config.asks,
             told: false,
             queued: 0,
             plaintext: Vec::new(),
             read: 0,
+            heard: false,
             peer_closed: false,
             closing: false,
             error: None,
@@ -108,6 +115,7 @@ impl Session {
         if let Some(text) = &self.error {
             return Err(Alert(text.clone()));
         }
+        self.heard |= self.is_established() && !ciphertext.is_empty();
         while !ciphertext.is_empty() && !self.peer_closed {
             match self.connection.read_tls(&mut ciphertext) {
                 Ok(0) => break,
@@ -223,43 +231,57 @@ impl Session {
         !self.connection.is_handshaking() && !std::mem::replace(&mut self.told, true)
     }
 
+    /// Whether the server is about to send tickets (TLS 1.3): bytes that come whatever this client does. To close its
+    /// socket before they are here resets the connection, and what the server has not received yet is lost.
+    #[must_use]
+    pub fn awaits_tickets(&self) -> bool {
+        let is_client = matches!(self.connection, Connection::Client(_));
+        let is_13 = self.connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3);
+        is_client && is_13 && self.is_established() && !self.heard && !self.peer_closed
+    }
+
     /// Whether the peer has said that it will send nothing more.
     #[must_use]
     pub const fn peer_closed(&self) -> bool {
         self.peer_closed
     }
 
+    /// What the two have agreed on. Before, rustls tells what a session to be resumed had.
+    fn agreed(&self) -> Option<&Connection> {
+        (!self.connection.is_handshaking()).then_some(&self.connection)
+    }
+
     /// The peer's own certificate, as PEM.
     #[must_use]
     pub fn peer_certificate(&self) -> Option<String> {
-        let first = self.connection.peer_certificates()?.first()?;
+        let first = self.agreed()?.peer_certificates()?.first()?;
         Some(pem(first))
     }
 
     /// OpenSSL's name of the cipher.
     #[must_use]
     pub fn cipher_name(&self) -> Option<&'static str> {
-        Some(cipher(self.connection.negotiated_cipher_suite()?.suite())?.name)
+        Some(cipher(self.agreed()?.negotiated_cipher_suite()?.suite())?.name)
     }
 
     /// Bits of its key.
     #[must_use]
     pub fn cipher_bits(&self) -> Option<u32> {
-        Some(cipher(self.connection.negotiated_cipher_suite()?.suite())?.bits)
+        Some(cipher(self.agreed()?.negotiated_cipher_suite()?.suite())?.bits)
     }
 
     /// OpenSSL's name of the protocol's version.
     #[must_use]
     pub fn protocol(&self) -> Option<&'static str> {
-        protocol(self.connection.protocol_version()?)
+        protocol(self.agreed()?.protocol_version()?)
     }
 
-    /// The name that a client has asked this server for.
+    /// The name that the client has asked the server for.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         match &self.connection {
             Connection::Server(server) => server.server_name(),
-            Connection::Client(_) => None,
+            Connection::Client(_) => self.name.as_deref(),
         }
     }
 

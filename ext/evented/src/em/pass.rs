@@ -12,7 +12,7 @@ use evented_core::{
 };
 use rb_sys::{ID, Qfalse, Qtrue, TEST, VALUE, rb_funcallv, rb_jump_tag, rb_protect, rb_str_new};
 
-use super::functions::number;
+use super::{functions::number, tls};
 use crate::{known::known, park, scheduler::Scheduler, turn, waiter::NIL, workers};
 
 /// Before the loop waits: hands over to the driver what streams want of it. Returns whether the loop must not sleep,
@@ -139,6 +139,10 @@ fn handle(scheduler: &Scheduler, event: Event<VALUE>) -> c_int {
         Event::Data(stream, root) => hand_data(scheduler, stream, root),
         Event::Completed(stream, root) => {
             call_stream(scheduler, stream, root, known.connection_completed)
+        }
+        Event::Ciphertext(stream, root) => tls::feed(scheduler, stream, root),
+        Event::Secured(stream, root) => {
+            call_stream(scheduler, stream, root, known.ssl_handshake_completed)
         }
         Event::Readable(stream, root) => {
             call_stream(scheduler, stream, root, known.notify_readable)
