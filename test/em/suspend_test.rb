@@ -194,6 +194,45 @@ class EMSuspendTest < Minitest::Test
     assert_equal %i[slept timer], @log
   end
 
+  def test_a_name_is_looked_up_while_others_go_on
+    em do
+      _, port = serve
+      EM.next_tick do
+        EM.connect("localhost", port)
+        EM.stop if @log << :made
+      end
+      EM.next_tick { @log << :tick }
+    end
+
+    assert_equal %i[tick made], @log
+  end
+
+  # Thread.current[] is the fiber's; what all are to see is a variable of the thread.
+  def test_callbacks_have_fiber_locals_of_their_own_and_share_those_of_the_thread
+    Thread.current[:evented_test] = :of_the_caller
+    Thread.current.thread_variable_set(:evented_test, :of_all)
+    em do
+      @log << Thread.current[:evented_test] << Thread.current.thread_variable_get(:evented_test)
+      Thread.current[:evented_test] = :of_a_callback
+      EM.stop
+    end
+
+    assert_equal [nil, :of_all], @log
+    assert_equal :of_the_caller, Thread.current[:evented_test]
+  ensure
+    Thread.current[:evented_test] = nil
+    Thread.current.thread_variable_set(:evented_test, nil)
+  end
+
+  def test_callbacks_inherit_the_storage_of_fibers
+    Fiber[:evented_test] = :inherited
+    em { EM.next_tick { EM.stop if @log << Fiber[:evented_test] } }
+
+    assert_equal [:inherited], @log
+  ensure
+    Fiber[:evented_test] = nil
+  end
+
   def test_a_hundred_callbacks_can_wait_at_once
     took = seconds do
       em do
