@@ -133,6 +133,23 @@ class EMConnectionTest < Minitest::Test
     assert_equal [5, "hello"], @log
   end
 
+  # An answer and then the end, as programs do when they are told to go.
+  def test_what_was_sent_before_a_tick_that_stops_is_sent
+    answer = nil
+    EM.run do
+      _, port = serve(Told, [], :accepted, receive_data: lambda { |server, _|
+        server.send_data("bye")
+        EM.next_tick { EM.stop }
+      })
+      @reading = Thread.new do
+        TCPSocket.open(HOST, port) { |client| client.write("go") && answer = client.read }
+      end
+    end
+    @reading.join
+
+    assert_equal "bye", answer
+  end
+
   def test_other_threads_may_send_through_a_tick
     pair(receive_data: ->(server, data) { server.close_connection if @log << data }) do |client|
       Thread.new { EM.next_tick { client.send_data("from a thread") } }
