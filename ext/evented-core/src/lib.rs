@@ -18,6 +18,7 @@
 //! - [`op`]: one file an operation; [`buffer`]: the memory the kernel sees.
 //! - [`timer`], [`alarm`], [`ready`], [`descriptors`]: the parts of the first half. [`remote`]: what other threads may do.
 //! - [`stream`]: connections that are called back instead of waited for.
+//! - [`tls`]: what they say, if that is encrypted.
 //! - [`offload`]: threads for what can only block. [`clock`]: where time enters. [`stats`]: counters.
 //!
 //! The invariants I-1 … I-12 that the comments cite are in `docs/invariants.md`.
@@ -37,6 +38,7 @@ pub mod remote;
 pub mod stats;
 pub mod stream;
 pub mod timer;
+pub mod tls;
 pub mod waiter;
 
 pub use driver::Driver;

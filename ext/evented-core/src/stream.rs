@@ -20,6 +20,7 @@ mod outbound;
 mod pass;
 mod proxy;
 mod rivals;
+mod sealed;
 mod wants;
 
 use std::{
@@ -43,6 +44,7 @@ pub use pass::Event;
 use pass::Phase;
 use proxy::Proxy;
 pub use proxy::ProxyRefusal;
+use sealed::Seal;
 
 /// All streams of one reactor. `R` is what the binding keeps for each: the connection object.
 #[derive(Debug)]
@@ -133,6 +135,8 @@ struct Stream<R> {
     changed: bool,
     /// A socket that the driver can't receive from: it is tried when it is ready.
     by_readiness: bool,
+    /// Whether it has TLS.
+    sealed: bool,
     /// Accepting rests: there are no descriptors left.
     rests: bool,
     /// Why it ends, as an errno; 0 if it ends well.
@@ -158,6 +162,7 @@ struct Rare {
     /// Datagrams to send.
     datagrams: VecDeque<(Vec<u8>, Option<Address>)>,
     proxy: Proxy,
+    seal: Option<Seal>,
     /// Where else to connect to, and who tries that; or whose attempt this is.
     alternatives: VecDeque<Address>,
     rival: Option<Signature>,
@@ -263,6 +268,8 @@ impl<R: Copy> Streams<R> {
         if stream.transport == Transport::Datagram {
             stream.rare().datagrams.push_back((bytes.to_vec(), None));
             stream.out.count(bytes.len());
+        } else if stream.sealed {
+            self.send_sealed(signature, bytes);
         } else {
             stream.out.push(bytes);
         }
@@ -296,9 +303,17 @@ impl<R: Copy> Streams<R> {
         let Some(stream) = self.live_mut(signature) else {
             return false;
         };
-        if after_writing && !stream.out.is_empty() {
+        if after_writing {
             stream.ending = stream.ending.max(Ending::Drained);
-            return true;
+            if stream.sealed {
+                self.send_sealed(signature, b"");
+            }
+            if self
+                .live(signature)
+                .is_some_and(|stream| !stream.is_drained())
+            {
+                return true;
+            }
         }
         self.end(signature, Ending::Closed, 0);
         true
@@ -540,7 +555,8 @@ impl<R: Copy> Streams<R> {
             return;
         }
         // Pipes and datagrams end without a reason, as they always have.
-        if stream.ending <= Ending::Drained && stream.transport == Transport::Socket {
+        let first = stream.ending <= Ending::Drained && stream.reason == 0;
+        if first && stream.transport == Transport::Socket {
             stream.reason = reason;
         }
         stream.ending = ending;
@@ -590,6 +606,7 @@ impl<R> Stream<R> {
             busy: false,
             changed: false,
             by_readiness: false,
+            sealed: false,
             rests: false,
             reason: 0,
             out: Outbound::default(),

@@ -7,6 +7,7 @@
 mod functions;
 mod inotify;
 mod pass;
+mod tls;
 
 use std::{
     cell::{Cell, UnsafeCell},
@@ -48,6 +49,7 @@ pub(crate) unsafe fn define(class: VALUE, module: VALUE) {
         );
         functions::define(module);
         inotify::define(module);
+        tls::define(module);
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub(crate) unbound: ID,
     pub(crate) stopped: ID,
     pub(crate) callback_fiber: ID,
+    pub(crate) ssl_handshake_completed: ID,
+    pub(crate) ssl_verify_peer: ID,
     pub(crate) at_signature: ID,
 }
 
@@ -64,6 +66,8 @@ static KNOWN: Slot = Slot(UnsafeCell::new(Known {
     unbound: 0,
     stopped: 0,
     callback_fiber: 0,
+    ssl_handshake_completed: 0,
+    ssl_verify_peer: 0,
     at_signature: 0,
 }));
 
@@ -107,6 +111,8 @@ pub(crate) fn look_up() {
             unbound: rb_intern(c"unbound".as_ptr()),
             stopped: rb_intern(c"stopped".as_ptr()),
             callback_fiber: rb_intern(c"callback_fiber".as_ptr()),
+            ssl_handshake_completed: rb_intern(c"ssl_handshake_completed".as_ptr()),
+            ssl_verify_peer: rb_intern(c"ssl_verify_peer".as_ptr()),
             at_signature: rb_intern(c"@signature".as_ptr()),
         };
     }

@@ -99,7 +99,11 @@ impl<R: Copy> Streams<R> {
             return None;
         }
         self.touch(signature);
-        let relayed = self.relay(signature, driver.bytes(&arrival));
+        let relayed = if self.is_sealed(signature) {
+            0
+        } else {
+            self.relay(signature, driver.bytes(&arrival))
+        };
         let begun = (relayed == 0).then(|| self.may_begin(signature)).flatten();
         let Some(root) = begun else {
             let rest = driver.bytes(&arrival).get(relayed..).unwrap_or_default();
@@ -135,8 +139,7 @@ impl<R: Copy> Streams<R> {
     pub(super) fn has_sent(&mut self, signature: Signature) {
         self.touch(signature);
         self.relieve(signature);
-        let drained =
-            |stream: &Stream<R>| stream.ending == Ending::Drained && stream.out.is_empty();
+        let drained = |stream: &Stream<R>| stream.ending == Ending::Drained && stream.is_drained();
         if self.live(signature).is_some_and(drained) {
             self.end(signature, Ending::Closed, 0);
         }
@@ -267,7 +270,11 @@ impl<R: Copy> Streams<R> {
         };
         self.touch(signature);
         let scratch = std::mem::take(&mut self.scratch);
-        let relayed = self.relay(signature, &scratch[..count]);
+        let relayed = if self.is_sealed(signature) {
+            0
+        } else {
+            self.relay(signature, &scratch[..count])
+        };
         let begun = (relayed == 0).then(|| self.may_begin(signature)).flatten();
         let event = match begun {
             Some(root) => {

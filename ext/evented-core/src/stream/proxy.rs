@@ -97,7 +97,7 @@ impl<R: Copy> Streams<R> {
     }
 
     /// Relays what has come to a stream, if it is relayed. Returns how much that was of it.
-    pub(super) fn relay(&mut self, from: Signature, bytes: &[u8]) -> usize {
+    pub fn relay(&mut self, from: Signature, bytes: &[u8]) -> usize {
         let Some(proxy) = self
             .all
             .get_mut(&from)

@@ -90,20 +90,23 @@ pub(super) fn number(signature: Signature) -> VALUE {
     fixnum(signature.number().cast_signed())
 }
 
-fn fixnum(value: i64) -> VALUE {
+pub(super) fn fixnum(value: i64) -> VALUE {
     // SAFETY: signatures, descriptors and sizes are far from a fixnum's limits.
     unsafe { LONG2FIX(value) }
 }
 
 /// Raises TypeError for what is no number; a negative one names nothing.
-fn signature(value: VALUE) -> Signature {
+pub(super) fn signature(value: VALUE) -> Signature {
     // SAFETY: with the GVL.
     let number = unsafe { rb_num2ll(value) };
     Signature::from_number(u64::try_from(number).unwrap_or(0))
 }
 
 /// Does something to the stream of a signature, if there is one.
-fn with<T>(value: VALUE, work: impl FnOnce(&mut Streams<VALUE>, Signature) -> T) -> Option<T> {
+pub(super) fn with<T>(
+    value: VALUE,
+    work: impl FnOnce(&mut Streams<VALUE>, Signature) -> T,
+) -> Option<T> {
     let signature = signature(value);
     let scheduler = owner(signature)?;
     let result = scheduler.streams(|streams| work(streams, signature));
@@ -111,7 +114,7 @@ fn with<T>(value: VALUE, work: impl FnOnce(&mut Streams<VALUE>, Signature) -> T)
     result
 }
 
-fn truth(value: bool) -> VALUE {
+pub(super) fn truth(value: bool) -> VALUE {
     (if value { Qtrue } else { Qfalse }) as VALUE
 }
 
@@ -132,7 +135,7 @@ fn timeout(value: VALUE) -> Option<Duration> {
     (whole > 0).then(|| Duration::from_millis(whole))
 }
 
-fn raise(message: &CStr) -> ! {
+pub(super) fn raise(message: &CStr) -> ! {
     // SAFETY: with the GVL; the format takes one C string.
     unsafe { rb_raise(rb_eRuntimeError, c"%s".as_ptr(), message.as_ptr()) }
 }

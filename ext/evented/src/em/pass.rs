@@ -12,7 +12,7 @@ use evented_core::{
 };
 use rb_sys::{ID, Qfalse, Qtrue, TEST, VALUE, rb_funcallv, rb_jump_tag, rb_protect, rb_str_new};
 
-use super::functions::number;
+use super::{functions::number, tls};
 use crate::{known::known, park, scheduler::Scheduler, turn, waiter::NIL, workers};
 
 /// Before the loop waits: hands over to the driver what streams want of it. Returns whether the loop must not sleep,
@@ -208,12 +208,22 @@ fn call_reactor(scheduler: &Scheduler, method: ID, arguments: &[VALUE]) -> c_int
 fn hand_data(scheduler: &Scheduler, stream: Signature, root: VALUE) -> c_int {
     struct Data<'a> {
         scheduler: &'a Scheduler,
+        stream: Signature,
         root: VALUE,
+    }
+
+    unsafe extern "C" fn open(data: VALUE) -> VALUE {
+        // SAFETY: the place below.
+        let data = unsafe { &*(data as *const Data<'_>) };
+        tls::hand(data.scheduler, data.stream, data.root);
+        NIL
     }
 
     unsafe extern "C" fn hand(data: VALUE) -> VALUE {
         // SAFETY: the place below.
-        let Data { scheduler, root } = unsafe { &*(data as *const Data<'_>) };
+        let Data {
+            scheduler, root, ..
+        } = unsafe { &*(data as *const Data<'_>) };
         let bytes = scheduler.streams_and_driver(|streams, driver| {
             let bytes = streams.bytes(driver);
             (bytes.as_ptr(), bytes.len())
@@ -228,13 +238,22 @@ fn hand_data(scheduler: &Scheduler, stream: Signature, root: VALUE) -> c_int {
         NIL
     }
 
-    let data = Data { scheduler, root };
+    let data = Data {
+        scheduler,
+        stream,
+        root,
+    };
+    let sealed = scheduler.streams(|streams| streams.is_sealed(stream)) == Some(true);
+    let function = if sealed { open } else { hand };
     let mut state = 0;
     // SAFETY: `data` outlives the call.
-    unsafe { rb_protect(Some(hand), (&raw const data) as VALUE, &raw mut state) };
+    unsafe { rb_protect(Some(function), (&raw const data) as VALUE, &raw mut state) };
     if state != 0 {
         // It may have failed before.
         scheduler.streams_and_driver(Streams::taken);
+    }
+    if sealed {
+        scheduler.streams(|streams| streams.keep_rest(stream));
     }
     scheduler.streams(|streams| streams.done(stream));
     state
