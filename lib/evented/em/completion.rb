@@ -21,17 +21,15 @@ module Evented
         @timeout_timer = nil
       end
 
-      # Completes it as a success.
+      # Completes it as a success; callbacks get what this gets.
       #
-      # @param arguments what callbacks get
       # @suspends no, unless a callback does
       # @threadsafe yes
       def succeed(*) = change_state(:succeeded, *)
       alias set_deferred_success succeed
 
-      # Completes it as a failure.
+      # Completes it as a failure; errbacks get what this gets.
       #
-      # @param arguments what errbacks get
       # @suspends no, unless an errback does
       # @threadsafe yes
       def fail(*) = change_state(:failed, *)
