@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 class EMBufferedTokenizerTest < Minitest::Test
@@ -10,8 +15,8 @@ class EMBufferedTokenizerTest < Minitest::Test
   def test_what_is_complete_comes_out_and_the_rest_waits
     tokens = TOKENIZER.new
 
-    assert_equal [%w[a b], [], %w[cd], ["", ""], [""]],
-                 ["a\nb\nc", "d", "\n", "\n\n", "\nrest"].map { |piece| tokens.extract(piece) }
+    assert_equal([%w[a b], [], %w[cd], ["", ""], [""]],
+                 %W[a\nb\nc d \n \n\n \nrest].map { |piece| tokens.extract(piece) })
     assert_equal "rest", tokens.flush
     assert_equal "", tokens.flush
   end
@@ -19,10 +24,10 @@ class EMBufferedTokenizerTest < Minitest::Test
   def test_the_delimiter_may_be_longer_and_come_in_pieces
     tokens = TOKENIZER.new("<>")
 
-    assert_equal [[], %w[a b], []], ["a<", ">b<>c<", "x"].map { |piece| tokens.extract(piece) }
+    assert_equal([[], %w[a b], []], ["a<", ">b<>c<", "x"].map { |piece| tokens.extract(piece) })
     assert_equal "c<x", tokens.flush
     tokens = TOKENIZER.new("aab")
-    assert_equal [[], [], ["xa"]], %w[xaa a b].map { |piece| tokens.extract(piece) }
+    assert_equal([[], [], ["xa"]], %w[xaa a b].map { |piece| tokens.extract(piece) })
   end
 
   def test_any_way_of_cutting_gives_the_same
@@ -38,7 +43,8 @@ class EMBufferedTokenizerTest < Minitest::Test
       left = text.dup
       got.concat(tokens.extract(left.slice!(0, random.rand(1..4)))) until left.empty?
 
-      assert_equal [expected, rest], [got, tokens.flush], "seed #{Minitest.seed}: #{text.inspect} by #{delimiter.inspect}"
+      assert_equal [expected, rest], [got, tokens.flush],
+                   "seed #{Minitest.seed}: #{text.inspect} by #{delimiter.inspect}"
     end
   end
 

@@ -3,8 +3,8 @@
 module Evented
   module EM
     # A state that changes until it is one of those that complete it: `:succeeded`, `:failed`, or what a subclass adds.
-    # What is to be called then is called on the reactor's thread, in the order in which it was given; what comes too late
-    # for that, at once by who gives it.
+    # What is to be called then is called on the reactor's thread, in the order in which it was given; what comes too
+    # late for that, at once by who gives it.
     class Completion
       include Deferrable
 

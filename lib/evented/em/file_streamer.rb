@@ -37,13 +37,16 @@ module Evented
       private
 
       def next_piece
-        size = [ChunkSize, @mapping.size - @position].min
+        size = [@http_chunks ? ChunkSize : room, @mapping.size - @position].min
         return if size.zero?
 
         piece = @mapping.get_chunk(@position, size)
         @position += piece.bytesize
         piece
       end
+
+      # As much as pieces would make until it waits, read at once.
+      def room = BackpressureLevel + ChunkSize - @connection.get_outbound_data_size.to_i
 
       def release = @mapping&.close
     end

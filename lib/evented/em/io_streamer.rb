@@ -2,8 +2,8 @@
 
 module Evented
   module EM
-    # Sends what an IO gives to a connection, as fast as that takes it. Succeeds when all of it was handed over; fails with
-    # a message if the connection ends first. The IO stays open.
+    # Sends what an IO gives to a connection, as fast as that takes it. Succeeds when all of it was handed over; fails
+    # with a message if the connection ends first, or with the error of an IO that can't be read. The IO stays open.
     class IOStreamer
       include Deferrable
       include Paced

@@ -27,7 +27,7 @@ module Evented
     # @overload system(command, *arguments, init = nil, callback = nil)
     #   @param command [String] split as a shell would split it, if there are no arguments
     #   @param arguments [Array<String>]
-    #   @param init [Proc] is called with the {SystemCmd}, whose `send_data` is the command's input; only with a callback
+    #   @param init [Proc] is called with the {SystemCmd}, whose `send_data` is its input; only with a callback
     #   @param callback [Proc] or a block
     # @yieldparam output [String] all that the command has written
     # @yieldparam status [Process::Status] whose `exitstatus` is 255 also if the command could not be started
