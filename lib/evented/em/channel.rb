@@ -14,6 +14,9 @@ module Evented
 
       # Hands every message to what is given, from now on.
       #
+      # @param a see {EM.Callback}
+      # @raise [ArgumentError] if there is nothing to call
+      # @suspends no
       # @return [Integer] for {#unsubscribe}
       # @threadsafe yes
       def subscribe(*a, &)
@@ -25,6 +28,8 @@ module Evented
 
       # Ends a subscription.
       #
+      # @param name [Integer] of {#subscribe} or {#pop}; an unknown one is ignored
+      # @suspends no
       # @threadsafe yes
       def unsubscribe(name)
         EM.schedule { @subscribers.delete(name) }
@@ -42,6 +47,9 @@ module Evented
 
       # Hands one message, the next, to what is given.
       #
+      # @param a see {EM.Callback}
+      # @raise [ArgumentError] if there is nothing to call
+      # @suspends no
       # @return [Integer] for {#unsubscribe}
       # @threadsafe yes
       def pop(*a, &)

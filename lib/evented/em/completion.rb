@@ -3,8 +3,8 @@
 module Evented
   module EM
     # A state that changes until it is one of those that complete it: `:succeeded`, `:failed`, or what a subclass adds.
-    # What is to be called then is called on the reactor's thread, in the order in which it was given; what comes too late
-    # for that, at once by who gives it.
+    # What is to be called then is called on the reactor's thread, in the order in which it was given; what comes too
+    # late for that, at once by who gives it.
     class Completion
       include Deferrable
 
@@ -21,17 +21,15 @@ module Evented
         @timeout_timer = nil
       end
 
-      # Completes it as a success.
+      # Completes it as a success; callbacks get what this gets.
       #
-      # @param arguments what callbacks get
       # @suspends no, unless a callback does
       # @threadsafe yes
       def succeed(*) = change_state(:succeeded, *)
       alias set_deferred_success succeed
 
-      # Completes it as a failure.
+      # Completes it as a failure; errbacks get what this gets.
       #
-      # @param arguments what errbacks get
       # @suspends no, unless an errback does
       # @threadsafe yes
       def fail(*) = change_state(:failed, *)

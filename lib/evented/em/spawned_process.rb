@@ -22,13 +22,13 @@ module Evented
       # @param block [Proc]
       # @private
       def set_receiver(block)
-        define_singleton_method(:__receive, &block)
+        @receiver = block
       end
 
       private
 
       def go_on(arguments)
-        yielded = __receive(*arguments)
+        yielded = instance_exec(*arguments, &@receiver)
         return unless yielded.is_a?(YieldBlockFromSpawnedProcess)
 
         block, at_once = yielded.pull_out_yield_block

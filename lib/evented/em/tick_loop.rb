@@ -3,6 +3,12 @@
 module Evented
   module EM
     # Calls something once a pass, until it returns `:stop`.
+    #
+    # @param a see {EM.Callback}
+    # @return [TickLoop]
+    # @raise [ArgumentError] if there is nothing to call
+    # @suspends no
+    # @threadsafe yes
     def self.tick_loop(*a, &) = TickLoop.new(*a, &).start
 
     # See {EM.tick_loop}.
@@ -14,6 +20,9 @@ module Evented
       end
 
       # What is called when it has stopped; at once if it has.
+      #
+      # @param a see {EM.Callback}
+      # @raise [ArgumentError] if there is nothing to call
       def on_stop(*a, &)
         if @stopped
           EM.Callback(*a, &).call
@@ -22,7 +31,9 @@ module Evented
         end
       end
 
-      # Stops it.
+      # Stops it: what {#on_stop} was given is called.
+      #
+      # @suspends no, unless one of those does
       def stop
         @stopped = true
         @stops.shift.call until @stops.empty?

@@ -23,8 +23,8 @@ module Evented
           # Looks up a host.
           #
           # @param hostname [String]
-          # @return [Request] that succeeds with an Array of addresses, or fails with "rcode=…" (the server's answer, which
-          #   may be 0 if it knows no address) or "retries exceeded" (there was none)
+          # @return [Request] that succeeds with an Array of addresses, or fails with "rcode=…" (the server's answer,
+          #   which may be 0 if it knows no address) or "retries exceeded" (there was none)
           # @raise [ArgumentError] if that is no String
           # @raise [RuntimeError] if no reactor runs
           # @suspends no

@@ -3,8 +3,8 @@
 module Evented
   module EM
     module DNS
-      # What a reactor asks name servers with, and where their answers come. It looks after the open questions as long as
-      # there are any.
+      # What a reactor asks name servers with, and where their answers come. It looks after the open questions as long
+      # as there are any.
       class Socket < Connection
         # Seconds between two looks at the open questions.
         TICK = 0.1
@@ -67,7 +67,7 @@ module Evented
 
         # @private
         def start_timer
-          @timer = EM.add_periodic_timer(TICK) { tick } unless @timer
+          @timer ||= EM.add_periodic_timer(TICK) { tick } # rubocop:disable Naming/MemoizedInstanceVariableName
         end
 
         # @private
