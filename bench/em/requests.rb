@@ -21,7 +21,8 @@ module Bench
 
       { requests: count, requests_a_second: count / microseconds(took) * 1e6, user: user * 1e6 / count,
         system: system * 1e6 / count, cpu: (user + system) * 1e6 / count,
-        median_latency: microseconds(report[/^ +50% +(\S+)/, 1]), high_latency: microseconds(report[/^ +99% +(\S+)/, 1]) }
+        median_latency: microseconds(report[/^ +50% +(\S+)/, 1]),
+        high_latency: microseconds(report[/^ +99% +(\S+)/, 1]) }
     end
 
     def self.run(*command)

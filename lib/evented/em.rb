@@ -6,8 +6,8 @@ module Evented
   # EventMachine's API on evented's reactor: callbacks, deferrables, timers, TLS, protocols. Inside any callback,
   # blocking-style Ruby (Net::HTTP, pg, `sleep`, `Queue#pop`) lets the other connections go on.
   #
-  # `require "evented/eventmachine"` makes it `::EventMachine` and `::EM` as well, for programs and gems that were written
-  # for EventMachine.
+  # `require "evented/eventmachine"` makes it `::EventMachine` and `::EM` as well, for programs and gems that were
+  # written for EventMachine.
   #
   # @example
   #   EM = Evented::EM

@@ -85,7 +85,6 @@ module Evented
           raise "unix-domain server name is too long: #{path.bytesize} bytes, and at most 107 will do"
         end
 
-
         socket = Socket.new(:UNIX, :STREAM)
         socket.connect(Socket.pack_sockaddr_un(path))
         __add(give_away(socket), :socket, true, nil)

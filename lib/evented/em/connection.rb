@@ -67,6 +67,7 @@ module Evented
         EM.enable_proxy(self, connection, bufsize)
       end
 
+      # Has its bytes come to {#receive_data} again.
       def stop_proxying = EM.disable_proxy(self)
 
       # @return [Integer] bytes relayed
@@ -138,6 +139,7 @@ module Evented
       # @return [Float] seconds after which an idle connection is ended with Errno::ETIMEDOUT; 0.0 is never
       def comm_inactivity_timeout = EM.get_comm_inactivity_timeout(@signature)
 
+      # @param seconds [Numeric] 0 for never; milliseconds count
       def comm_inactivity_timeout=(seconds)
         set_comm_inactivity_timeout(seconds)
       end
@@ -148,6 +150,7 @@ module Evented
       # @return [Float] seconds after which a connection that was not made is given up with Errno::ETIMEDOUT
       def pending_connect_timeout = EM.get_pending_connect_timeout(@signature)
 
+      # @param seconds [Numeric] 0 is ignored; milliseconds count
       def pending_connect_timeout=(seconds)
         set_pending_connect_timeout(seconds)
       end
@@ -163,6 +166,7 @@ module Evented
       # @return [Boolean] whether that is a change
       def resume = EM.resume_connection(@signature)
 
+      # Whether reading and writing are stopped.
       def paused? = EM.connection_paused?(@signature)
 
       # @return [Boolean] whether it is of {EM.watch}
@@ -171,6 +175,8 @@ module Evented
       # Whether `notify_readable` is called.
       def notify_readable? = EM.is_notify_readable(@signature)
 
+      # @param on [Boolean]
+      # @raise [RuntimeError] if it is not of {EM.watch}
       def notify_readable=(on)
         EM.set_notify_readable(@signature, on)
       end
@@ -178,6 +184,8 @@ module Evented
       # Whether `notify_writable` is called.
       def notify_writable? = EM.is_notify_writable(@signature)
 
+      # @param on [Boolean]
+      # @raise [RuntimeError] if it is not of {EM.watch}
       def notify_writable=(on)
         EM.set_notify_writable(@signature, on)
       end

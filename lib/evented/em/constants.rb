@@ -22,8 +22,8 @@ module Evented
     EM_PROTO_TLSv1_2 = 32
     EM_PROTO_TLSv1_3 = 64
 
-    # TLS is rustls's; the numbers are of the OpenSSL whose protocols and ciphers it can be compared with, in the form that
-    # programs look into.
+    # TLS is rustls's; the numbers are of the OpenSSL whose protocols and ciphers it can be compared with, in the form
+    # that programs look into.
     OPENSSL_LIBRARY_VERSION = "OpenSSL 3.0.0 (rustls 0.23, ring)"
     OPENSSL_VERSION = OPENSSL_LIBRARY_VERSION
     OPENSSL_NO_SSL2 = true

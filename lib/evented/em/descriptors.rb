@@ -9,7 +9,7 @@ module Evented
       # @param io [IO, Integer] or its descriptor
       # @return [Connection]
       # @raise [RuntimeError] if it is attached or watched already, or not open
-      def attach(io, handler = nil, *arguments, &) = attach_io(io, false, handler, *arguments, &)
+      def attach(io, handler = nil, *, &) = attach_io(io, false, handler, *, &)
 
       # Watches an IO: `notify_readable` and `notify_writable` are called while it is ready, once they are switched on.
       # Nothing is read, written or closed.
@@ -17,7 +17,7 @@ module Evented
       # @param (see attach)
       # @return (see attach)
       # @raise (see attach)
-      def watch(io, handler = nil, *arguments, &) = attach_io(io, true, handler, *arguments, &)
+      def watch(io, handler = nil, *, &) = attach_io(io, true, handler, *, &)
 
       # @private
       def attach_io(io, watch_mode, handler = nil, *arguments, &block)
@@ -27,9 +27,7 @@ module Evented
                                "Use EM.watch(io){ |c| c.notify_readable = true }"
         end
         is_number = io.is_a?(Integer)
-        unless is_number || io.respond_to?(:to_io)
-          raise TypeError, "no implicit conversion of #{io.class} into Integer"
-        end
+        raise TypeError, "no implicit conversion of #{io.class} into Integer" unless is_number || io.respond_to?(:to_io)
 
         descriptor = is_number ? io : io.to_io.fileno
         signature = add_descriptor(descriptor, watch_mode, !is_number)
@@ -103,6 +101,7 @@ module Evented
       end
     end
 
+    # What {EM.detach_fd} tells a connection.
     class Connection
       # Its descriptor was taken out of the reactor: whoever did that closes it.
       #

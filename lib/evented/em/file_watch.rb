@@ -47,10 +47,11 @@ module Evented
       def initialize(descriptor)
         super()
         @descriptor = descriptor
-        # The signatures that each watch of the kernel stands for: two of the same file share one, which is the first's.
+        # The signatures that each watch of the kernel stands for: two of one file share a watch, which is the first's.
         @watches = Hash.new { |watches, watch| watches[watch] = [] }
       end
 
+      # @return [Integer] the signature of another file to watch
       def add(path)
         watch = EM.__inotify_add(@descriptor, path, WATCHED)
         signature = EM.__new_signature
@@ -58,7 +59,7 @@ module Evented
         signature
       end
 
-      # @return [Array<Integer>, nil] the signatures that are not watched any more; nil if this one is not the owner of a watch
+      # @return [Array<Integer>, nil] the signatures that are not watched any more; nil if this one does not own a watch
       def remove(signature)
         watch, signatures = @watches.find { |_, all| all.first == signature }
         return unless watch
@@ -126,8 +127,8 @@ module Evented
       def unwatch_filename(signature)
         ended = Reactor.current&.inotify&.remove(signature)
         unless ended
-          raise InvalidSignature, "no file is watched with signature #{signature}: of several watches of one file the first is " \
-                                  "to be stopped"
+          raise InvalidSignature, "no file is watched with signature #{signature}: of several of one file the " \
+                                  "first is to be stopped"
         end
 
         ended.each { |each| end_watch(each) }

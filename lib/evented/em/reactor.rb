@@ -31,8 +31,10 @@ module Evented
           @all[Thread.current]
         end
 
+        # It begins to run.
         def enter(reactor) = @all[Thread.current] = reactor
 
+        # It has stopped.
         def leave(reactor) = @all.delete_if { |_, other| other.equal?(reactor) }
 
         # Whether any runs in this process.
@@ -75,8 +77,10 @@ module Evented
         shut_down
       end
 
+      # Has it stop at the end of the pass, or of the next.
       def stop = EM.__stop(@scheduler)
 
+      # Whether it is about to stop.
       def stopping? = EM.__stopping?(@scheduler)
 
       # Has `tick` be called soon. Any thread, and a signal handler.
@@ -109,19 +113,22 @@ module Evented
         fiber
       end
 
+      # Calls what a timer is for.
       def timer_due(signature) = EM.timer_due(signature)
 
       # Calls one tick.
       #
-      # @return [Boolean, nil] true if there is another for this pass, else whether there is one for the next (nil for not)
+      # @return [true, 1, nil] true if there is another for this pass, 1 if there is one for the next
       def tick
         return true if @ticks.call_one
 
         @ticks.empty? ? nil : 1
       end
 
+      # Makes the object of a connection that has come.
       def accepted(server, signature) = EM.accepted(server, signature)
 
+      # The last callback of a stream. What it raises does not keep the others from theirs.
       def unbound(signature, connection, errno)
         EM.unbound(signature, connection, errno)
       rescue Exception => e # rubocop:disable Lint/RescueException

@@ -21,7 +21,10 @@ module Evented
       # @threadsafe each call runs on the thread that makes it
       def run(block = nil, tail = nil, suspend: true, &given)
         block ||= given
-        tail, block = block, given if given && !block.equal?(given)
+        if given && !block.equal?(given)
+          tail = block
+          block = given
+        end
         if (reactor = Reactor.own)
           reactor.hooks.unshift(tail) if tail
           block&.call
@@ -128,7 +131,8 @@ module Evented
         when nil
           Evented.run { run_reactor(block, tail, suspend) }
         else
-          raise Error, "this thread has another fiber scheduler (#{scheduler.class}): run EM in a thread of its own, or in Evented"
+          raise Error,
+                "this thread has another fiber scheduler (#{scheduler.class}): run EM in another thread"
         end
       end
 

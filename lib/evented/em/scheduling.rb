@@ -8,7 +8,7 @@ module Evented
       #
       # @raise [ArgumentError] if there is nothing to call
       def next_tick(callable = nil, &block)
-        raise ArgumentError, "no proc or block given" unless (callable ||= block)
+        raise ArgumentError, "no proc or block given" unless callable ||= block
 
         if (reactor = Reactor.current)
           reactor.ticks.push(callable)
@@ -20,8 +20,8 @@ module Evented
       end
 
       # Calls something now on the reactor's thread, else in its next pass.
-      def schedule(*callable, &block)
-        callable = Callback(*callable, &block)
+      def schedule(*callable, &)
+        callable = Callback(*callable, &)
         reactor_running? && reactor_thread? ? callable.call : next_tick { callable.call }
       end
 

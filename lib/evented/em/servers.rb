@@ -3,8 +3,8 @@
 module Evented
   # Servers.
   module EM
-    # Connections that may wait to be accepted: as many as the system allows. (EventMachine's 100 overflow in a burst, and
-    # who is turned away tries again a second later.)
+    # Connections that may wait to be accepted: as many as the system allows. (EventMachine's 100 overflow in a burst,
+    # and who is turned away tries again a second later.)
     BACKLOG = Socket::SOMAXCONN
     private_constant :BACKLOG
 
@@ -33,7 +33,7 @@ module Evented
       end
 
       # As {start_server} with a path.
-      def start_unix_domain_server(filename, *arguments, &) = start_server(filename, *arguments, &)
+      def start_unix_domain_server(filename, *, &) = start_server(filename, *, &)
 
       # Accepts from a socket that listens already.
       #

@@ -20,9 +20,10 @@ module Evented
 
     class << self
       # Seconds; nothing depends on it, as in EventMachine.
-      def heartbeat_interval = @heartbeat_interval
+      attr_reader :heartbeat_interval
       alias get_heartbeat_interval heartbeat_interval
 
+      # @param seconds [Numeric]
       def heartbeat_interval=(seconds)
         set_heartbeat_interval(seconds.to_f)
       end
@@ -64,6 +65,7 @@ module Evented
       # Connections accepted at once; nothing depends on it: all that wait are.
       def get_simultaneous_accept_count = @simultaneous_accept_count
 
+      # @param count [Integer]
       def set_simultaneous_accept_count(count)
         @simultaneous_accept_count = [count, 1].max
       end
@@ -105,12 +107,13 @@ module Evented
       # The driver is chosen by itself; these are for programs that ask for one (see {Evented.driver}).
       def epoll = @epoll = true
 
-      def epoll=(on)
-        @epoll = on
-      end
+      # As {epoll}.
+      attr_writer :epoll
 
+      # Whether the system has it.
       def epoll? = RUBY_PLATFORM.include?("linux")
 
+      # @return [Boolean] {kqueue?}
       def kqueue = kqueue?
 
       # @raise [EM::Unsupported] if it is asked for where there is none
@@ -118,6 +121,7 @@ module Evented
         raise Unsupported, "kqueue is not supported on this platform" if on && !kqueue?
       end
 
+      # Whether the system has it.
       def kqueue? = RUBY_PLATFORM.match?(/darwin|bsd/)
 
       # @return [true] TLS is always there

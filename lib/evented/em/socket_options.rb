@@ -36,6 +36,7 @@ module Evented
       end
     end
 
+    # Options of its socket.
     class Connection
       # @return (see EM.get_sock_opt)
       # @raise (see EM.get_sock_opt)

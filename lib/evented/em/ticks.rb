@@ -19,11 +19,13 @@ module Evented
       # What a deferred operation has come to; called before all ticks.
       def push_result(callable) = @results.push(callable)
 
+      # Whether nothing is to be called.
       def empty? = @waiting.empty? && @results.empty?
 
       # Whether all that were to be called in this pass have been.
       def done? = @share.zero? && @results.empty?
 
+      # Forgets all.
       def clear
         @waiting.clear
         @results.clear

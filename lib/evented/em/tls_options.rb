@@ -62,7 +62,7 @@ module Evented
 
       # @raise what `start_tls` raises before it reads anything
       def check
-        [:private_key_file, :cert_chain_file].each do |name|
+        %i[private_key_file cert_chain_file].each do |name|
           path = self[name]
           raise FileNotFoundException, "Could not find #{path} for start_tls" if path && !File.exist?(path)
         end
@@ -72,9 +72,12 @@ module Evented
 
       # @return [Integer] a sum of `EM_PROTO_…`
       def versions
-        @versions ||= Array(self[:ssl_version]).reduce(0) do |sum, name|
-          sum | VERSIONS.fetch(name.to_s.downcase) { raise "Unrecognized SSL/TLS Protocol: #{name}" }
-        end.then { |sum| sum.zero? ? DEFAULT_VERSIONS : sum }
+        return @versions if @versions
+
+        sum = Array(self[:ssl_version]).reduce(0) do |bits, name|
+          bits | VERSIONS.fetch(name.to_s.downcase) { raise "Unrecognized SSL/TLS Protocol: #{name}" }
+        end
+        @versions = sum.zero? ? DEFAULT_VERSIONS : sum
       end
 
       # @param signature [Integer] of the connection, which says which side this is
@@ -85,8 +88,9 @@ module Evented
         key, chain = identity(server)
         check_dhparam if server && self[:dhparam]
         name, send_name = server ? nil : server_name(signature)
+        protocols = Array(self[:alpn_protocols]).map(&:to_s)
         [server, key, chain, self[:verify_peer] ? true : false, self[:fail_if_no_peer_cert] ? true : false, send_name,
-         name, self[:cipher_list]&.to_s, versions, self[:ecdh_curve]&.to_s, Array(self[:alpn_protocols]).map(&:to_s), roots]
+         name, self[:cipher_list]&.to_s, versions, self[:ecdh_curve]&.to_s, protocols, roots]
       end
 
       # @return [Array(String, String), nil] key and certificates as PEM, if there are both
@@ -99,7 +103,7 @@ module Evented
       def ca = self[:ca_file] && read(:ca_file)
 
       # @return [Boolean] whether the peer is verified as browsers do it
-      def verify? = (self[:verify] || self[:ca_file]) ? true : false
+      def verify? = self[:verify] || self[:ca_file] ? true : false
 
       private
 
@@ -107,7 +111,10 @@ module Evented
         if self[:private_key] && self[:private_key_file]
           raise BadPrivateKeyParams, "Specifying both private_key and private_key_file not allowed"
         end
-        raise BadCertParams, "Specifying both cert and cert_chain_file not allowed" if self[:cert] && self[:cert_chain_file]
+        if self[:cert] && self[:cert_chain_file]
+          raise BadCertParams,
+                "Specifying both cert and cert_chain_file not allowed"
+        end
         return unless (self[:private_key] || self[:private_key_file]) && !(self[:cert] || self[:cert_chain_file])
 
         raise BadParams, "You have specified a private key to use, but not the related cert"

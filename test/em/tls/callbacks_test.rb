@@ -8,8 +8,9 @@ class EMTLSCallbacksTest < Minitest::Test
     each_version do |version|
       handshake(client: { ssl_version: version }, stop: completed)
 
-      assert_equal [:initialize, :post_init, :connection_completed, :ssl_handshake_completed], of(@log, :client).first(4)
-      assert_equal [:initialize, :post_init, :ssl_handshake_completed], of(@log, :server).first(3)
+      assert_equal %i[initialize post_init connection_completed ssl_handshake_completed],
+                   of(@log, :client).first(4)
+      assert_equal %i[initialize post_init ssl_handshake_completed], of(@log, :server).first(3)
     end
   end
 
@@ -20,8 +21,8 @@ class EMTLSCallbacksTest < Minitest::Test
         .filter_map { |who, event,| who if event == :ssl_handshake_completed }
     end
 
-    assert_equal [:server, :client], order.call(:TLSv1_2, "order12.example")
-    assert_equal [:client, :server], order.call(:TLSv1_3, "order13.example")
+    assert_equal %i[server client], order.call(:TLSv1_2, "order12.example")
+    assert_equal %i[client server], order.call(:TLSv1_3, "order13.example")
   end
 
   def test_what_an_exception_in_verifying_says_leaves_the_reactor
@@ -48,7 +49,7 @@ class EMTLSCallbacksTest < Minitest::Test
   end
 
   def test_an_exception_in_completing_leaves_the_reactor
-    [:client_acts, :server_acts].each do |side|
+    %i[client_acts server_acts].each do |side|
       error = raised_by { handshake(side => { ssl_handshake_completed: ->(*) { raise KeyError, "completing" } }) }
 
       assert_instance_of KeyError, error
@@ -64,7 +65,7 @@ class EMTLSCallbacksTest < Minitest::Test
   end
 
   def test_a_connection_may_be_closed_when_it_completes
-    handshake(client_acts: { ssl_handshake_completed: ->(it) { it.close_connection } })
+    handshake(client_acts: { ssl_handshake_completed: lambda(&:close_connection) })
 
     assert_equal [nil], noted(:client, :unbind)
   end
@@ -98,10 +99,10 @@ class EMTLSCallbacksTest < Minitest::Test
     em do
       _, port = serve(Secured, log, :server, {})
       20.times { EM.connect(HOST, port, Secured, log, :client, { verify_peer: true }, acts) }
-      stop_once { log.count([:client, :ssl_handshake_completed]) == 20 }
+      stop_once { log.count(%i[client ssl_handshake_completed]) == 20 }
     end
 
-    assert_equal 40, log.count { |_, event,| event == :ssl_verify_peer }
+    assert_equal(40, log.count { |_, event,| event == :ssl_verify_peer })
   end
 
   def test_the_reactor_may_stop_while_one_verifies

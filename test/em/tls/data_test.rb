@@ -5,7 +5,9 @@ require "support/em_tls"
 # Bytes go through as without TLS.
 class EMTLSDataTest < Minitest::Test
   def test_what_is_sent_before_the_handshake_arrives_first
-    received = exchange(post_init: ->(it) { it.send_data("one ") }, connection_completed: ->(it) { it.send_data("two ") },
+    received = exchange(post_init: ->(it) { it.send_data("one ") }, connection_completed: lambda { |it|
+      it.send_data("two ")
+    },
                         ssl_handshake_completed: ->(it) { it.send_data("three") })
 
     assert_equal "one two three", received.call("one two three".size)
@@ -102,7 +104,7 @@ class EMTLSDataTest < Minitest::Test
       stop_once { log.last == [:server, :receive_data, "secret"] }
     end
 
-    assert_equal ["STARTTLS\n", "secret"], log.filter_map { |_, event, data| data if event == :receive_data }
+    assert_equal(%W[STARTTLS\n secret], log.filter_map { |_, event, data| data if event == :receive_data })
   end
 
   def test_a_first_flight_that_has_come_already_counts
@@ -124,10 +126,10 @@ class EMTLSDataTest < Minitest::Test
           EM.add_timer(0.01) { start_tls }
         end
       end)
-      stop_once { log.include?([:server, :ssl_handshake_completed]) }
+      stop_once { log.include?(%i[server ssl_handshake_completed]) }
     end
 
-    assert_equal ["STARTTLS\n"], log.filter_map { |_, event, data| data if event == :receive_data }
+    assert_equal(["STARTTLS\n"], log.filter_map { |_, event, data| data if event == :receive_data })
   end
 
   def test_a_paused_connection_gets_nothing_until_it_goes_on
@@ -167,7 +169,9 @@ class EMTLSDataTest < Minitest::Test
       em do
         path = File.join(directory, "tls")
         EM.start_unix_domain_server(path, Secured, log, :server, {})
-        EM.connect_unix_domain(path, Secured, [], :client, {}, { ssl_handshake_completed: ->(it) { it.send_data("hi") } })
+        EM.connect_unix_domain(path, Secured, [], :client, {}, { ssl_handshake_completed: lambda { |it|
+          it.send_data("hi")
+        } })
         stop_once { log.include?([:server, :receive_data, "hi"]) }
       end
     end

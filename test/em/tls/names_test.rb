@@ -4,7 +4,7 @@ require "support/em_tls"
 
 # What both sides are told about their session, and each other.
 class EMTLSNamesTest < Minitest::Test
-  QUESTIONS = [:get_cipher_name, :get_cipher_bits, :get_cipher_protocol].freeze
+  QUESTIONS = %i[get_cipher_name get_cipher_bits get_cipher_protocol].freeze
 
   def test_tls_1_3_is_preferred_with_its_best_cipher
     assert_equal [["TLS_AES_256_GCM_SHA384", 256, "TLSv1.3"]] * 2, told(QUESTIONS)
@@ -38,8 +38,12 @@ class EMTLSNamesTest < Minitest::Test
 
   def test_in_unbind_there_is_nothing_any_more
     answers = nil
-    handshake(client_acts: { ssl_handshake_completed: ->(it) { it.close_connection },
-                             unbind: ->(it, *) { answers = [:get_peer_cert, *QUESTIONS].map { |one| it.public_send(one) } } })
+    handshake(client_acts: { ssl_handshake_completed: lambda(&:close_connection),
+                             unbind: lambda { |it, *|
+                               answers = [:get_peer_cert, *QUESTIONS].map do |one|
+                                 it.public_send(one)
+                               end
+                             } })
 
     assert_equal [nil] * 4, answers
   end
@@ -65,7 +69,9 @@ class EMTLSNamesTest < Minitest::Test
 
   def test_protocols_above_are_agreed_on
     not_of_eventmachine("has no ALPN")
-    agreed = ->(server, client) { told([:alpn_protocol], server: { alpn_protocols: server }, client: { alpn_protocols: client }) }
+    agreed = lambda { |server, client|
+      told([:alpn_protocol], server: { alpn_protocols: server }, client: { alpn_protocols: client })
+    }
 
     assert_equal [["h2"], ["h2"]], agreed.call(["h2", "http/1.1"], ["http/1.1", "h2"])
     assert_equal [[nil], [nil]], agreed.call([], ["h2"])

@@ -1,13 +1,17 @@
 # frozen_string_literal: true
 
-require "support/em_tls"
 require "open3"
+require "support/em_tls"
 
 # Others' TLS: the openssl command, curl, and Ruby's OpenSSL.
 class EMTLSPeersTest < Minitest::Test
   # Answers any request.
   class Web < EM::Connection
-    def initialize(options) = @options = options
+    def initialize(options)
+      super
+      @options = options
+    end
+
     def post_init = start_tls(@options)
 
     def receive_data(data)
@@ -53,10 +57,10 @@ class EMTLSPeersTest < Minitest::Test
     options = TLSCertificates.leaf.options.merge(verify_peer: true, fail_if_no_peer_cert: true)
     mine = TLSCertificates.self_signed
     output, errors = command(Secured, log, :server, options,
-                              { ssl_handshake_completed: lambda { |it|
-                                it.send_data("hello s_client\n")
-                                it.close_connection_after_writing
-                              } }) do |port|
+                             { ssl_handshake_completed: lambda { |it|
+                               it.send_data("hello s_client\n")
+                               it.close_connection_after_writing
+                             } }) do |port|
       ["openssl", "s_client", "-connect", "127.0.0.1:#{port}", "-servername", "a.example", "-CAfile", root,
        "-verify_return_error", "-cert", TLSCertificates.file(mine.pem), "-key", TLSCertificates.file(mine.key_pem),
        "-ign_eof"]
@@ -69,7 +73,7 @@ class EMTLSPeersTest < Minitest::Test
 
   def test_s_client_reconnects_with_the_session_it_knows
     not_of_eventmachine("has a context for each connection")
-    output, = command(Told, [], :server, { post_init: ->(it) { it.start_tls } }) do |port|
+    output, = command(Told, [], :server, { post_init: lambda(&:start_tls) }) do |port|
       ["openssl", "s_client", "-connect", "127.0.0.1:#{port}", "-tls1_2", "-reconnect"]
     end
 
@@ -97,7 +101,8 @@ class EMTLSPeersTest < Minitest::Test
 
   def test_s_server_that_wants_a_certificate_gets_ours
     mine = TLSCertificates.leaf
-    s_server(TLSCertificates.leaf("localhost", kind: :rsa), "-rev", "-Verify", "2", "-verify_return_error", "-CAfile", root) do |port|
+    s_server(TLSCertificates.leaf("localhost", kind: :rsa), "-rev", "-Verify", "2", "-verify_return_error", "-CAfile",
+             root) do |port|
       talk(port, mine.options, "abcd\n", "dcba\n")
     end
   end
