@@ -16,6 +16,7 @@
 mod certificate;
 mod cipher_list;
 mod config;
+mod known;
 mod names;
 mod own;
 mod session;

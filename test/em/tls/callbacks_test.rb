@@ -14,14 +14,12 @@ class EMTLSCallbacksTest < Minitest::Test
   end
 
   def test_the_server_completes_first_in_tls_1_2_and_the_client_in_1_3
-    order = lambda do |version, name|
-      # A name of its own: who resumes goes in another order.
-      handshake(client: { ssl_version: version, sni_hostname: name }, stop: completed)
-        .filter_map { |who, event,| who if event == :ssl_handshake_completed }
-    end
+    # Twice: two that know each other keep to it.
+    { TLSv1_2: [:server, :client], TLSv1_3: [:client, :server] }.to_a.*(2).each do |version, order|
+      handshake(client: { ssl_version: version }, stop: completed)
 
-    assert_equal [:server, :client], order.call(:TLSv1_2, "order12.example")
-    assert_equal [:client, :server], order.call(:TLSv1_3, "order13.example")
+      assert_equal order, @log.filter_map { |who, event,| who if event == :ssl_handshake_completed }
+    end
   end
 
   def test_what_an_exception_in_verifying_says_leaves_the_reactor

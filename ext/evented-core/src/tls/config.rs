@@ -15,7 +15,9 @@ use rustls::{
 };
 
 use super::{
-    Failure, Options, Role, Roots, cipher_list, names, own,
+    Failure, Options, Role, Roots, cipher_list,
+    known::Known,
+    names, own,
     verifier::{OfClients, OfServers},
     versions,
 };
@@ -156,8 +158,7 @@ fn client(
         // Who resumes shows no certificate, and the program wants to see one.
         Resumption::disabled()
     } else {
-        // With TLS 1.2 it would have the client complete before the server, and programs know it the other way round.
-        Resumption::default().tls12_resumption(Tls12Resumption::Disabled)
+        Resumption::store(Arc::new(Known::new())).tls12_resumption(Tls12Resumption::Disabled)
     };
     Ok(config)
 }
