@@ -10,7 +10,7 @@ LINTS = {
   rustdoc: [{ "RUSTDOCFLAGS" => "-D warnings" },
             %w[cargo doc --locked --no-deps --document-private-items -p evented-core]],
   rubocop: [%w[rubocop --no-server]],
-  rbs: [[*RBS, "-r", "json", "-r", "timeout", "-I", "sig", "validate"]],
+  rbs: [[*RBS, "-r", "json", "-r", "timeout", "-r", "resolv", "-I", "sig", "validate"]],
   yard: [%w[yard doc --no-output --no-cache --no-progress --no-save --fail-on-warning]]
 }.freeze
 

@@ -17,9 +17,11 @@ module Bench
       user, system = answering.cpu.zip(before).map { |after, earlier| after - earlier }
       count, took = report.match(/(\d+) requests in ([\d.]+\w+)/).captures
       count = Integer(count)
+      raise Answering::Failure, "no answers at all\n#{report}" if count.zero?
+
       { requests: count, requests_a_second: count / microseconds(took) * 1e6, user: user * 1e6 / count,
         system: system * 1e6 / count, cpu: (user + system) * 1e6 / count,
-        median_latency: microseconds(report[/50%\s+(\S+)/, 1]), high_latency: microseconds(report[/99%\s+(\S+)/, 1]) }
+        median_latency: microseconds(report[/^ +50% +(\S+)/, 1]), high_latency: microseconds(report[/^ +99% +(\S+)/, 1]) }
     end
 
     def self.run(*command)

@@ -41,16 +41,19 @@ subjects = Bench::Answering::SUBJECTS
 subjects = subjects.select { |subject| options[:only].include?(subject.name) } if options[:only]
 notes = subjects.to_h { |subject| [subject.name, Bench::Answering.missing(subject)] }.compact
 report = Bench::Report.new(notes)
+failed = []
 
 # A peer that can't do it is left out with a note; what is ours must not fail.
 measure = lambda do |subject, kase, count = nil, &block|
-  next if notes[subject.name]
+  next if notes[subject.name] || failed.include?([subject, kase])
 
   warn "bench: #{kase}: #{subject.name}"
   report.add(kase, subject.name, Bench::Answering.open(subject, count, &block))
 rescue Bench::Answering::Failure => e
   abort "bench: #{kase} on #{subject.name}: #{e.message}" if subject.ours && !subject.unsupported?
 
+  # Once is enough.
+  failed << [subject, kase]
   report.note("#{kase}: #{subject.name} (#{e.message.lines.first&.chomp})")
 end
 

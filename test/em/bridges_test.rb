@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 # What EventMachine has nothing of.
@@ -63,7 +68,7 @@ class EMBridgesTest < Minitest::Test
       EM.stop
     end
 
-    assert_equal [[], []], %i[@callbacks @errbacks].map { |name| @deferrable.instance_variable_get(name) }
+    assert_equal([[], []], %i[@callbacks @errbacks].map { |name| @deferrable.instance_variable_get(name) })
   end
 
   def test_a_task_that_waits_can_be_cancelled_and_then_nothing_of_it_stays

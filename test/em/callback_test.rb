@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 class EMCallbackTest < Minitest::Test
@@ -18,7 +23,7 @@ class EMCallbackTest < Minitest::Test
   end
 
   def test_a_method_of_an_object_is_called
-    assert_equal [3, 2], EM.Callback([1, 2], :rotate).call(1).then { |list| [list.size + 1, list.first] }
+    assert_equal([3, 2], EM.Callback([1, 2], :rotate).call(1).then { |list| [list.size + 1, list.first] })
     assert_equal "2", EM.Callback(2, "to_s").call
   end
 

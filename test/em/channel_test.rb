@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 class EMChannelTest < Minitest::Test
@@ -42,7 +47,7 @@ class EMChannelTest < Minitest::Test
     passes do
       first = @channel.subscribe { nil }
       @channel.unsubscribe(first)
-      assert_equal first + 1, @channel.subscribe { nil }
+      assert_equal(first + 1, @channel.subscribe { nil })
     end
   end
 

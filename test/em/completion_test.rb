@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 class EMCompletionTest < Minitest::Test
@@ -74,10 +79,41 @@ class EMCompletionTest < Minitest::Test
       @completion.callback { |value| @log << value }
       @completion.succeed(1)
       assert_equal [1], @log
-      @completion.callback { |value| @log << value + 1 }
+      @completion.callback { |value| @log << (value + 1) }
       assert_equal [1, 2], @log
       EM.stop
     end
+  end
+
+  def test_without_a_reactor_what_is_added_later_is_called_at_once_and_the_others_when_one_runs
+    @completion.callback { @log << :before }
+    @completion.succeed
+    assert_empty @log
+    @completion.completion { @log << :completed }
+    assert_equal %i[before completed], @log
+    @completion.callback { @log << :after }
+    assert_equal %i[before completed after], @log
+  end
+
+  def test_the_state_that_it_is_in_counts_when_the_reactor_comes_to_it
+    @completion.callback { @log << :callback }
+    @completion.errback { @log << :errback }
+    @completion.succeed
+    @completion.fail
+    passes
+
+    assert_equal %i[errback], @log
+  end
+
+  def test_what_is_not_to_be_called_any_more_has_the_others_called
+    @completion.callback { @log << :callback }
+    @completion.succeed
+    @completion.errback { @log << :errback }
+    assert_equal %i[callback], @log
+    @completion.fail
+    passes
+
+    assert_equal %i[callback], @log
   end
 
   def test_another_thread_may_complete_it
@@ -226,7 +262,7 @@ class EMCompletionTest < Minitest::Test
 
   def test_what_is_told_of_completion_while_that_goes_on_waits_its_turn
     passes do
-      @completion.callback { @completion.completion { @log << :completed } && @log << :first }
+      @completion.callback { @completion.completion { @log << :completed } && (@log << :first) }
       @completion.callback { @log << :second }
       @completion.succeed
     end

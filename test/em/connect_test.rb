@@ -265,14 +265,48 @@ class EMConnectTest < Minitest::Test
 
   def test_the_addresses_of_a_name_are_tried_one_after_the_other
     not_of_eventmachine "tries the first address only"
-    addresses = Addrinfo.getaddrinfo("localhost", nil, nil, :STREAM).map(&:ip_address).uniq
-    skip "localhost has one address only" if addresses.size < 2
     em do
-      port = port_of(EM.start_server(addresses.last, 0))
-      EM.connect("localhost", port, Told, @log, :client, connection_completed: ->(_) { EM.stop })
+      _, port = serve
+      name_of("127.0.0.3", HOST) do |name|
+        EM.connect(name, port, Told, @log, :client, connection_completed: lambda { |client|
+          @log << Socket.unpack_sockaddr_in(client.get_peername)
+          EM.stop
+        })
+        @log << [port, HOST]
+      end
+    end
+
+    assert_equal %i[initialize post_init connection_completed unbind], of(@log, :client)
+    assert_equal 2, @log.count(@log.find { |entry| entry.last == HOST })
+  end
+
+  def test_an_address_that_does_not_answer_does_not_keep_the_next_one_waiting_for_long
+    not_of_eventmachine "tries the first address only"
+    took = seconds do
+      unanswered("127.0.0.3") do |port|
+        em do
+          EM.start_server(HOST, port)
+          name_of("127.0.0.3", HOST) do |name|
+            EM.connect(name, port, Told, @log, :client, connection_completed: ->(_) { EM.stop })
+          end
+        end
+      end
     end
 
     assert_includes of(@log, :client), :connection_completed
+    assert_operator took, :<, 5
+  end
+
+  def test_when_no_address_answers_the_last_error_is_the_reason
+    not_of_eventmachine "tries the first address only"
+    em do
+      name_of("127.0.0.3", "127.0.0.4") do |name|
+        EM.connect(name, unused_port, Told, @log, :client, unbind: ->(*) { EM.stop })
+      end
+    end
+
+    assert_equal [[:client, :unbind, Errno::ECONNREFUSED]], @log.last(1)
+    assert_equal %i[initialize post_init unbind], of(@log, :client)
   end
 
   private
@@ -283,10 +317,27 @@ class EMConnectTest < Minitest::Test
     Dir.mktmpdir { |directory| yield File.join(directory, "socket") }
   end
 
+  # A name that has these addresses, as far as the block is concerned.
+  def name_of(*addresses)
+    resolver = Addrinfo.singleton_class
+    resolver.alias_method :getaddrinfo_of_the_system, :getaddrinfo
+    resolver.define_method(:getaddrinfo) do |host, port, *rest|
+      next getaddrinfo_of_the_system(host, port, *rest) unless host == "several.test"
+      raise SocketError, "a name" if rest.include?(Socket::AI_NUMERICHOST)
+
+      addresses.map { |address| Addrinfo.tcp(address, port) }
+    end
+    yield "several.test"
+  ensure
+    resolver.remove_method :getaddrinfo
+    resolver.alias_method :getaddrinfo, :getaddrinfo_of_the_system
+    resolver.remove_method :getaddrinfo_of_the_system
+  end
+
   # A port where connections are neither made nor refused: the queue of those that wait to be accepted is full.
-  def unanswered
+  def unanswered(host = HOST)
     server = Socket.new(:INET, :STREAM)
-    server.bind(Addrinfo.tcp(HOST, 0))
+    server.bind(Addrinfo.tcp(host, 0))
     server.listen(0)
     fillers = Array.new(3) do
       Socket.new(:INET, :STREAM).tap { |filler| filler.connect_nonblock(server.local_address, exception: false) }

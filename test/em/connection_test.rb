@@ -68,6 +68,24 @@ class EMConnectionTest < Minitest::Test
     assert_equal [2, :received], @log
   end
 
+  # Ten times the longest string are read at once.
+  def test_after_a_close_what_was_read_at_once_is_still_received
+    received = []
+    em do
+      _, port = serve(Told, @log, :accepted, receive_data: lambda { |server, data|
+        received << data.bytesize
+        server.close_connection
+      }, unbind: ->(*) { EM.stop })
+      @client = TCPSocket.new(HOST, port)
+      @client.write("x" * 100_000)
+    end
+
+    assert_operator received.size, :<=, 10
+    assert_equal :unbind, of(@log, :accepted).last
+  ensure
+    @client&.close
+  end
+
   # --- send_data
 
   def test_send_data_returns_how_many_bytes_are_queued
@@ -113,6 +131,23 @@ class EMConnectionTest < Minitest::Test
     end
 
     assert_equal [5, "hello"], @log
+  end
+
+  # An answer and then the end, as programs do when they are told to go.
+  def test_what_was_sent_before_a_tick_that_stops_is_sent
+    answer = nil
+    EM.run do
+      _, port = serve(Told, [], :accepted, receive_data: lambda { |server, _|
+        server.send_data("bye")
+        EM.next_tick { EM.stop }
+      })
+      @reading = Thread.new do
+        TCPSocket.open(HOST, port) { |client| client.write("go") && answer = client.read }
+      end
+    end
+    @reading.join
+
+    assert_equal "bye", answer
   end
 
   def test_other_threads_may_send_through_a_tick

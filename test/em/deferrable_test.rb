@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 class DeferrableTest < Minitest::Test
@@ -92,7 +97,7 @@ class DeferrableTest < Minitest::Test
   end
 
   def test_callbacks_that_are_added_by_a_callback_run_at_once
-    @deferrable.callback { @deferrable.callback { @log << :inner } && @log << :outer }
+    @deferrable.callback { @deferrable.callback { @log << :inner } && (@log << :outer) }
     @deferrable.callback { @log << :last }
     @deferrable.succeed
 
@@ -165,8 +170,8 @@ class DeferrableTest < Minitest::Test
   def test_other_libraries_read_its_variables
     @deferrable.succeed(1, 2)
 
-    assert_equal [:succeeded, [1, 2]],
-                 %i[@deferred_status @deferred_args].map { |name| @deferrable.instance_variable_get(name) }
+    assert_equal([:succeeded, [1, 2]],
+                 %i[@deferred_status @deferred_args].map { |name| @deferrable.instance_variable_get(name) })
   end
 
   def test_a_callback_can_be_taken_back

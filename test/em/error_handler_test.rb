@@ -9,6 +9,33 @@ class EMErrorHandlerTest < Minitest::Test
   class Bang < Exception; end # rubocop:disable Lint/InheritException
 
   EVENTS = %i[initialize post_init receive_data unbind].freeze
+  # Each is given what it needs to happen, and raises.
+  CALLBACKS = {
+    connection_completed: ->(handler, port) { EM.connect(HOST, port, handler) },
+    notify_readable: lambda { |handler, _|
+      reader, writer = IO.pipe
+      writer.write("x")
+      EM.watch(reader, handler) { |watch| watch.notify_readable = true }
+    },
+    notify_writable: lambda { |handler, _|
+      @reader, writer = IO.pipe
+      EM.watch(writer, handler) { |watch| watch.notify_writable = true }
+    },
+    proxy_target_unbound: lambda { |handler, _|
+      relay, target = Array.new(2) { UNIXSocket.pair.first }
+      EM.enable_proxy(EM.attach(relay, handler), EM.attach(target).tap do |end_of_it|
+        EM.next_tick do
+          end_of_it.close_connection
+        end
+      end)
+    },
+    proxy_completed: lambda { |handler, _|
+      ours, theirs = UNIXSocket.pair
+      EM.enable_proxy(EM.attach(ours, handler), EM.attach(UNIXSocket.pair.first), 0, 1)
+      theirs.write("xy")
+    }
+  }.freeze
+
   def setup
     @log = []
   end
@@ -59,6 +86,50 @@ class EMErrorHandlerTest < Minitest::Test
 
       assert_equal what.to_s, @log.first
     end
+  end
+
+  CALLBACKS.each do |event, cause|
+    define_method("test_the_handler_is_given_what_#{event}_raises") do
+      em do
+        EM.error_handler { |error| EM.stop if @log << error.message }
+        _, port = serve
+        instance_exec(handler_that_raises(event), port, &cause)
+      end
+
+      assert_equal event.to_s, @log.first
+    end
+
+    define_method("test_without_a_handler_what_#{event}_raises_leaves_run_too") do
+      error = assert_raises(Boom) do
+        em do
+          _, port = serve
+          instance_exec(handler_that_raises(event), port, &cause)
+        end
+      end
+
+      assert_equal event.to_s, error.message
+    end
+  end
+
+  def test_what_a_hook_raises_leaves_run
+    not_of_eventmachine "can not run again afterwards"
+    assert_raises(Boom) do
+      em do
+        EM.add_shutdown_hook { raise Boom }
+        EM.stop
+      end
+    end
+
+    refute_predicate EM, :reactor_running?
+  end
+
+  def test_what_a_callback_of_a_process_raises_is_given_to_the_handler
+    em do
+      EM.error_handler { |error| EM.stop if @log << error.message }
+      EM.system("true") { raise Boom, "of a process" }
+    end
+
+    assert_equal ["of a process"], @log
   end
 
   def test_ticks_are_called_also_when_a_deferred_callback_raises_before_them
@@ -183,6 +254,14 @@ class EMErrorHandlerTest < Minitest::Test
   end
 
   private
+
+  def handler_that_raises(event)
+    not_of_eventmachine "crashes" if event == :proxy_target_unbound
+    Module.new do
+      define_method(event) { raise Boom, event.to_s }
+      define_method(:receive_data) { |_| nil }
+    end
+  end
 
   def raising(event)
     _, port = serve(Told, [], :accepted, event => ->(*) { raise Boom, event.to_s })

@@ -1,7 +1,12 @@
 # frozen_string_literal: true
 
 require "helper"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
+if ENV["EM_ORACLE"]
+  require "eventmachine"
+else
+  require "evented/em"
+  EM = Evented::EM unless defined?(EM)
+end
 require "support/em_running"
 
 class EMQueueTest < Minitest::Test

@@ -34,6 +34,15 @@ class EMReactorTest < Minitest::Test
     assert_equal %i[block tick], @log
   end
 
+  def test_it_does_so_every_time
+    200.times do
+      EM.next_tick { EM.stop if @log << :tick }
+      EM.run { @log << :block }
+    end
+
+    assert_equal %i[block tick] * 200, @log
+  end
+
   def test_what_is_due_comes_before_ticks
     em do
       EM.next_tick do

@@ -201,9 +201,9 @@ class EMServersTest < Minitest::Test
     end
   end
 
-  def test_a_unix_socket_replaces_what_is_there_and_stays_behind
+  def test_a_unix_socket_replaces_an_old_one_and_stays_behind
     in_directory do |path|
-      File.write(path, "in the way")
+      UNIXServer.new(path).close
       em do
         EM.start_unix_domain_server(path, Told, @log, :accepted, post_init: ->(*) { EM.stop })
         UNIXSocket.new(path)
@@ -211,6 +211,19 @@ class EMServersTest < Minitest::Test
 
       assert_equal %i[initialize post_init unbind], of(@log, :accepted)
       assert File.socket?(path)
+    end
+  end
+
+  def test_a_file_is_not_replaced_by_a_unix_socket
+    not_of_eventmachine "deletes whatever has the name"
+    in_directory do |path|
+      File.write(path, "in the way")
+      em do
+        assert_raises(RuntimeError) { EM.start_unix_domain_server(path) }
+        EM.stop
+      end
+
+      assert_equal "in the way", File.read(path)
     end
   end
 

@@ -6,6 +6,7 @@ require "support/ruby_process"
 
 if ENV["EM_ORACLE"]
   require "eventmachine"
+  EM.epoll if ENV["EM_ORACLE"] == "epoll"
 else
   require "evented/em"
   EM = Evented::EM unless defined?(EM)

@@ -22,7 +22,7 @@ module ProtocolRecorder
       data.to_s.bytesize
     end
 
-    def close_connection(_after_writing = false) = @log << [:close]
+    def close_connection(*) = @log << [:close]
 
     def close_connection_after_writing = @log << [:close]
 
@@ -46,7 +46,7 @@ module ProtocolRecorder
       end
       callbacks.each do |name|
         define_method(name) do |*arguments|
-          @log << [name, *arguments.map { |argument| argument.dup }]
+          @log << [name, *arguments.map(&:dup)]
           @reaction&.call(self, name, *arguments)
         end
       end
@@ -56,7 +56,7 @@ module ProtocolRecorder
   end
 
   # @return [Object] one of that class
-  def record(klass, *arguments) = Wire.record(klass, *arguments)
+  def record(klass, *) = Wire.record(klass, *)
 
   # Has the data received in pieces.
   #
@@ -95,7 +95,9 @@ module ProtocolRecorder
     rounds.times do
       seed = Random.new_seed % 1_000_000
       random = Random.new(seed)
-      data = Array.new(random.rand(1..20)) { random.rand < 0.6 ? words.sample(random:) : random.bytes(random.rand(1..9)) }.join.b
+      data = Array.new(random.rand(1..20)) do
+        random.rand < 0.6 ? words.sample(random:).b : random.bytes(random.rand(1..9))
+      end.join
       object = yield
       begin
         feed(object, data, Enumerator.produce { random.rand(1..30) })

@@ -16,7 +16,7 @@
 mod certificate;
 mod cipher_list;
 mod config;
-mod known;
+mod kept;
 mod names;
 mod own;
 mod session;

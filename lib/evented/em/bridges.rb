@@ -2,11 +2,11 @@
 
 # From evented's own promises and tasks to deferrables; {Evented::EM::Deferrable#wait} leads the other way.
 module Evented
-  class Promise
+  class Promise # rubocop:disable Style/Documentation
     # What code that lives on callbacks can be given.
     #
-    # @return [EM::DefaultDeferrable] that succeeds with its value, or fails with its error: in a pass of the reactor that
-    #   ran when this was called; without one, where the promise is settled
+    # @return [EM::DefaultDeferrable] that succeeds with its value, or fails with its error: in a pass of the reactor
+    #   that ran when this was called; without one, where the promise is settled
     # @threadsafe yes
     def to_deferrable
       deferrable = EM::DefaultDeferrable.new
@@ -17,7 +17,7 @@ module Evented
     end
   end
 
-  class Task
+  class Task # rubocop:disable Style/Documentation
     # What code that lives on callbacks can be given. It counts as somebody who waits: a failure is not the parent's to
     # hear of any more.
     #
@@ -35,8 +35,8 @@ module Evented
   end
 
   module EM
-    # Runs a block in a fiber of its own: what waits in it keeps nobody waiting. What it raises is handled as a callback's
-    # error is.
+    # Runs a block in a fiber of its own: what waits in it keeps nobody waiting. What it raises is handled as a
+    # callback's error is.
     #
     # @return [Fiber]
     # @raise [ArgumentError] without a block

@@ -3,7 +3,8 @@
 module Evented
   module EM
     # A state that changes until it is one of those that complete it: `:succeeded`, `:failed`, or what a subclass adds.
-    # Callbacks are called on the reactor's thread, in the order in which they were given.
+    # What is to be called then is called on the reactor's thread, in the order in which it was given; what comes too
+    # late for that, at once by who gives it.
     class Completion
       include Deferrable
 
@@ -20,37 +21,31 @@ module Evented
         @timeout_timer = nil
       end
 
-      # Completes it as a success.
+      # Completes it as a success; callbacks get what this gets.
       #
-      # @param arguments what callbacks get
       # @suspends no, unless a callback does
       # @threadsafe yes
-      def succeed(*arguments) = change_state(:succeeded, *arguments)
+      def succeed(*) = change_state(:succeeded, *)
       alias set_deferred_success succeed
 
-      # Completes it as a failure.
+      # Completes it as a failure; errbacks get what this gets.
       #
-      # @param arguments what errbacks get
       # @suspends no, unless an errback does
       # @threadsafe yes
-      def fail(*arguments) = change_state(:failed, *arguments)
+      def fail(*) = change_state(:failed, *)
       alias set_deferred_failure fail
 
-      # What is called once when it enters a state, with what that change was told with; now if it is in it.
+      # What is called once when it enters a state, with what that change was told with; at once if it is in it.
       #
       # @param state [Symbol]
       # @param a see {EM.Callback}
       # @return [self]
       # @raise [ArgumentError] if there is nothing to call
       # @suspends no, unless it is called and does
-      def stateback(state, *a, &b)
-        callable = EM.Callback(*a, &b)
-        if @state == state
-          @callbacks[state] << callable
-          EM.schedule { call_all(state) }
-        elsif !completed?
-          @callbacks[state] << callable
-        end
+      def stateback(state, *a, &)
+        callable = EM.Callback(*a, &)
+        @callbacks[state] << callable if @state == state || !completed?
+        call_back
         self
       end
 
@@ -60,7 +55,7 @@ module Evented
       # @return (see #stateback)
       # @raise (see #stateback)
       # @suspends (see #stateback)
-      def callback(*a, &b) = stateback(:succeeded, *a, &b)
+      def callback(*a, &) = stateback(:succeeded, *a, &)
 
       # What is called if it fails.
       #
@@ -68,7 +63,7 @@ module Evented
       # @return (see #stateback)
       # @raise (see #stateback)
       # @suspends (see #stateback)
-      def errback(*a, &b) = stateback(:failed, *a, &b)
+      def errback(*a, &) = stateback(:failed, *a, &)
 
       # What is called when it is completed in whichever way, after what is called for its state.
       #
@@ -76,9 +71,9 @@ module Evented
       # @return (see #stateback)
       # @raise (see #stateback)
       # @suspends (see #stateback)
-      def completion(*a, &b)
-        @callbacks[:completed] << EM.Callback(*a, &b)
-        EM.schedule { call_back } if completed?
+      def completion(*a, &)
+        @callbacks[:completed] << EM.Callback(*a, &)
+        call_back
         self
       end
 
@@ -120,16 +115,16 @@ module Evented
       # Takes a callback back.
       #
       # @param a what was given to {#callback}
-      def cancel_callback(*a, &b) = @callbacks[:succeeded].delete(EM.Callback(*a, &b))
+      def cancel_callback(*a, &) = @callbacks[:succeeded].delete(EM.Callback(*a, &))
 
       # Takes an errback back.
       #
       # @param a what was given to {#errback}
-      def cancel_errback(*a, &b) = @callbacks[:failed].delete(EM.Callback(*a, &b))
+      def cancel_errback(*a, &) = @callbacks[:failed].delete(EM.Callback(*a, &))
 
       private
 
-      # Those for the state first; each may change that.
+      # Those for the state that it is in first.
       def call_back
         call_all(@state)
         return unless completed?

@@ -81,7 +81,10 @@ module Evented
       # @raise [RuntimeError] if nobody listens there
       def connect_unix_server(path)
         reactor!("evma_connect_to_unix_server")
-        raise "unix-domain socket path is too long (#{path.bytesize} bytes): use one of at most 107" if path.bytesize > 107
+        if path.bytesize > 107
+          raise "unix-domain server name is too long: #{path.bytesize} bytes, and at most 107 will do"
+        end
+
 
         socket = Socket.new(:UNIX, :STREAM)
         socket.connect(Socket.pack_sockaddr_un(path))

@@ -18,7 +18,8 @@ module Evented
         ruby2_keywords def new(signature, *arguments)
           allocate.instance_eval do
             @signature = signature
-            EM.__own(signature, self)
+            # Some make objects without a connection.
+            EM.__own(signature, self) if signature.is_a?(Integer)
             initialize(*arguments)
             post_init
             self

@@ -6,7 +6,9 @@ module Evented
     @threadpool = nil
     @threadqueue = nil
     @threadpool_size = 20
-    @deferred = 0
+    # Guards the number of those that are not done.
+    @deferred = Thread::Mutex.new
+    @pending = 0
 
     class << self
       # How many threads work for {defer}; read when the first of them is needed.
@@ -22,7 +24,7 @@ module Evented
       # @threadsafe yes
       def defer(operation = nil, callback = nil, errback = nil, &block)
         spawn_threadpool unless @threadpool
-        @deferred += 1
+        @deferred.synchronize { @pending += 1 }
         @threadqueue << [operation || block, callback, errback, Reactor.current]
         nil
       end
@@ -31,7 +33,7 @@ module Evented
       def defers_finished?
         return false if @threadpool && @threadqueue.num_waiting < @threadpool.size && !@threadqueue.empty?
 
-        @deferred.zero?
+        @pending.zero?
       end
 
       private
@@ -63,7 +65,7 @@ module Evented
 
       def hand_back(reactor, callable, result)
         code = lambda do
-          @deferred -= 1
+          @deferred.synchronize { @pending -= 1 }
           callable&.call(result)
         end
         return @early_ticks.push(code) unless reactor
@@ -75,7 +77,7 @@ module Evented
       def stop_threadpool
         @threadpool&.each(&:kill)
         @threadpool = @threadqueue = nil
-        @deferred = 0
+        @pending = 0
       end
     end
   end

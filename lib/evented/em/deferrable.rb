@@ -13,8 +13,8 @@ module Evented
       end
     end
 
-    # Something whose outcome is not known yet: it will succeed or fail, and whoever wants to know gives a callback or an
-    # errback. Both are called in the order in which they were given, and each once.
+    # Something whose outcome is not known yet: it will succeed or fail, and whoever wants to know gives a callback or
+    # an errback. Both are called in the order in which they were given, and each once.
     module Deferrable
       autoload :Pool, "#{__dir__}/deferrable/pool"
 
@@ -69,8 +69,8 @@ module Evented
       # Takes an errback back.
       def cancel_errback(block) = @errbacks&.delete(block)
 
-      # Succeeds or fails; or, with `:unknown`, is open again. A callback may set another status, or other arguments, for
-      # those that follow.
+      # Succeeds or fails; or, with `:unknown`, is open again. A callback may set another status, or other arguments,
+      # for those that follow.
       #
       # @param status [:succeeded, :failed, :unknown]
       def set_deferred_status(status, *arguments)
@@ -106,11 +106,11 @@ module Evented
       end
 
       # Succeeds.
-      def succeed(*arguments) = set_deferred_status(:succeeded, *arguments)
+      def succeed(*) = set_deferred_status(:succeeded, *)
       alias set_deferred_success succeed
 
       # Fails.
-      def fail(*arguments) = set_deferred_status(:failed, *arguments)
+      def fail(*) = set_deferred_status(:failed, *)
       alias set_deferred_failure fail
 
       # Waits until it has succeeded or failed, on the reactor's thread: in callbacks, in {EM.fiber} and in tasks.

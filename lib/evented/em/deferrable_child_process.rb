@@ -2,24 +2,33 @@
 
 module Evented
   module EM
-    # A process whose output a deferrable succeeds with.
+    # A process that is a deferrable: when it has ended it succeeds with all that it has written, however it ended
+    # (`get_status` tells).
     class DeferrableChildProcess < Connection
       include Deferrable
 
-      def initialize
-        super
-        @data = []
-      end
-
+      # Starts one.
+      #
       # @param cmd [String, Array<String>] see {EM.popen}
       # @return [DeferrableChildProcess]
-      def self.open(cmd) = EM.popen(cmd, DeferrableChildProcess)
+      # @raise [RuntimeError] if no reactor runs
+      # @suspends no
+      def self.open(cmd) = EM.popen(cmd, self)
+
+      def initialize
+        super
+        @output = []
+      end
 
       # @private
-      def receive_data(data) = @data << data
+      def receive_data(data)
+        @output << data
+      end
 
       # @private
-      def unbind = succeed(@data.join)
+      def unbind
+        succeed(@output.join)
+      end
     end
   end
 end

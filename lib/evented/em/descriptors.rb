@@ -81,7 +81,7 @@ module Evented
         reactor!("evma_attach_fd")
         io = IO.for_fd(descriptor, autoclose: false)
         if __has_descriptor?(descriptor)
-          raise "descriptor #{descriptor} is attached or watched already: detach it first"
+          raise "adding existing new descriptor: #{descriptor} is attached or watched already, detach it first"
         end
 
         return __add(descriptor, :borrowed_watch, false, nil) if watch_mode
@@ -89,7 +89,7 @@ module Evented
         kind = io.stat.socket? ? :socket : :pipe
         __add(descriptor, borrowed ? :"borrowed_#{kind}" : kind, false, nil)
       rescue Errno::EBADF, Errno::EINVAL
-        raise "descriptor #{descriptor} is not open: attach an IO that is"
+        raise "unable to add new descriptor: Bad file descriptor: #{descriptor} is not open"
       end
 
       def build_held(connection, signature, arguments)

@@ -33,6 +33,6 @@ module Evented
     class BadCertParams < BadParams; end
 
     # A key was given twice.
-    class BadPrivateKeyParams < Exception; end # rubocop:disable Lint/InheritException
+    class BadPrivateKeyParams < BadParams; end
   end
 end

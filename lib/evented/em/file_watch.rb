@@ -68,6 +68,13 @@ module Evented
         signatures
       end
 
+      # The reactor stops: all are unbound.
+      def forget_all
+        @watches.each_value.to_a.flatten.each { |signature| EM.end_watch(signature, now: true) }
+        @watches.clear
+      end
+
+      # @private
       def receive_data(data)
         until data.empty?
           watch, mask, _, length = data.unpack("lLLL")
@@ -133,9 +140,9 @@ module Evented
       # The last callback of what is watched, in the next pass.
       #
       # @private
-      def end_watch(signature)
-        watch = @conns.delete(signature)
-        next_tick { watch.unbind } if watch
+      def end_watch(signature, now: false)
+        watch = @conns.delete(signature) or return
+        now ? watch.unbind : next_tick { watch.unbind }
         nil
       end
 

@@ -2,7 +2,12 @@
 
 module Evented
   module EM
-    # Resources that are lent to work, one at a time; work waits until one is free.
+    # Resources that are lent to work, each to one piece of work at a time; work waits until one is free.
+    #
+    # @example
+    #   pool = EM::Pool.new
+    #   10.times { pool.add(Client.new) }
+    #   pool.perform { |client| client.get("/") } # a deferrable
     class Pool
       def initialize
         @resources = EM::Queue.new
@@ -11,13 +16,18 @@ module Evented
         @on_error = nil
       end
 
-      # Adds a resource.
+      # Adds a resource; it is lent if somebody waits.
+      #
+      # @param resource [Object]
+      # @suspends no, unless work does
       def add(resource)
         @contents << resource
         free(resource)
       end
 
       # Takes a resource out, as soon as it is free.
+      #
+      # @param resource [Object]
       def remove(resource)
         @contents.delete(resource)
         @removed << resource
@@ -26,16 +36,24 @@ module Evented
       # @return [Array] all that are in it, lent or not
       def contents = @contents.dup
 
-      # What is called with a resource whose work has failed; without it, it is lent again.
-      def on_error(*a, &b)
-        @on_error = EM.Callback(*a, &b)
+      # What is called with a resource whose work has failed, and which is taken out then (it may be added again).
+      # Without it, such a resource is lent again.
+      #
+      # @param a see {EM.Callback}
+      # @raise [ArgumentError] if there is nothing to call
+      def on_error(*a, &)
+        @on_error = EM.Callback(*a, &)
       end
 
       # Lends a resource to work, which gets it and returns a {Deferrable}: when that is settled, it is free.
       #
-      # @raise [ArgumentError] later, if it returns something else
-      def perform(*a, &b)
-        work = EM.Callback(*a, &b)
+      # @param a see {EM.Callback}
+      # @return [nil]
+      # @raise [ArgumentError] if there is nothing to call; and where it is called, if it returns anything else
+      # @suspends no, unless work does
+      # @threadsafe yes
+      def perform(*a, &)
+        work = EM.Callback(*a, &)
         @resources.pop do |resource|
           if removed?(resource)
             @removed.delete(resource)
@@ -47,10 +65,11 @@ module Evented
       end
       alias reschedule perform
 
-      # How many wait for a resource.
+      # @return [Integer] how many wait for a resource
       def num_waiting = @resources.num_waiting
 
-      # Whether it is to be taken out.
+      # @param resource [Object]
+      # @return [Boolean] whether it is to be taken out
       def removed?(resource) = @removed.include?(resource)
 
       private

@@ -12,10 +12,13 @@ module Evented
 
       # Hands the next item to what is given.
       #
+      # @param a see {EM.Callback}
       # @return [nil]
+      # @raise [ArgumentError] if there is nothing to call
+      # @suspends no, unless it is called and does
       # @threadsafe yes
-      def pop(*a, &b)
-        callback = EM.Callback(*a, &b)
+      def pop(*a, &)
+        callback = EM.Callback(*a, &)
         EM.schedule do
           if @items.empty?
             @waiting << callback
@@ -26,8 +29,10 @@ module Evented
         nil
       end
 
-      # Adds items.
+      # Adds items. Who waits for one is called; what that raises is raised here, and costs no other item.
       #
+      # @param items [Object]
+      # @suspends no, unless a callback does
       # @threadsafe yes
       def push(*items)
         EM.schedule do

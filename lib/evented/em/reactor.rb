@@ -218,6 +218,7 @@ module Evented
       end
 
       def unbind_all
+        @inotify&.forget_all
         @scheduler.__unbind_streams
       rescue Exception => e # rubocop:disable Lint/RescueException
         @failure ||= e
@@ -237,7 +238,7 @@ module Evented
         Reactor.leave(self)
         @ticks.clear
         @scheduler.__reset_streams
-        EM.forget_all unless Reactor.any?
+        EM.wind_up unless Reactor.any?
       end
     end
     private_constant :Reactor

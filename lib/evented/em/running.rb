@@ -101,6 +101,14 @@ module Evented
       # @private
       attr_reader :early_ticks
 
+      # The last reactor of this process has stopped.
+      #
+      # @private
+      def wind_up
+        forget_all
+        stop_threadpool
+      end
+
       # @private
       def forget_all
         [@conns, @acceptors, @timers].each(&:clear)

@@ -86,7 +86,7 @@ module Evented
       # @private
       def stop_tcp_server(signature)
         unless __transport(signature) == :server
-          raise "there is no server with signature #{signature}: pass what start_server returned, once"
+          raise "failed to close nonexistent acceptor: #{signature} is no server, pass what start_server returned, once"
         end
 
         close_connection(signature, false)
@@ -114,6 +114,9 @@ module Evented
       def addresses(host, port, type = :STREAM)
         Addrinfo.getaddrinfo(host, port, nil, type, nil, Socket::AI_NUMERICHOST)
       rescue SocketError
+        # Known without asking anybody; programs don't expect others to be called meanwhile.
+        return Fiber.blocking { Addrinfo.getaddrinfo(host, port, nil, type) } if host == "localhost"
+
         Addrinfo.getaddrinfo(host, port, nil, type)
       end
 

@@ -57,7 +57,7 @@ module Evented
         reactor!("evma_set_timer_quantum")
         return if QUANTUM.cover?(milliseconds)
 
-        raise "timer quantum must be from 5 to 300000 milliseconds, and not #{milliseconds}"
+        raise "invalid timer-quantum: it must be from 5 to 300000 milliseconds, and not #{milliseconds}"
       end
       alias set_timer_quantum set_quantum
 

@@ -2,66 +2,73 @@
 
 module Evented
   module EM
-    # Something that is notified, and then calls its block in the reactor's next pass: {EM.spawn}.
+    # Work that is notified, and then called in the reactor's next pass: {EM.spawn}. Its block is evaluated as a method
+    # of it. With {EM.yield} as its value the block hands over to another, which is called from then on.
     class SpawnedProcess
-      # Has the block be called with these arguments.
+      # Has the block be called, in the next pass.
       #
+      # @param arguments what it gets
+      # @return [nil]
+      # @suspends no
       # @threadsafe yes
       def notify(*arguments)
-        me = self
-        EM.next_tick do
-          # Its yielded successors come and go in `run`.
-          y = me.call(*arguments)
-          y.pull_out_yield_block(me) if y.is_a?(YieldBlockFromSpawnedProcess)
-          notify if y.is_a?(YieldBlockFromSpawnedProcess) && y.should_notify?
-        end
+        EM.next_tick { go_on(arguments) }
       end
       alias resume notify
       alias run notify
 
-      # @private
-      def call(*arguments) = instance_exec(*arguments, &@receiver)
-
       # What is called from now on.
       #
+      # @param block [Proc]
       # @private
       def set_receiver(block)
-        (class << self; self; end).class_eval { remove_method(:call) if method_defined?(:call, false) }
         @receiver = block
+      end
+
+      private
+
+      def go_on(arguments)
+        yielded = instance_exec(*arguments, &@receiver)
+        return unless yielded.is_a?(YieldBlockFromSpawnedProcess)
+
+        block, at_once = yielded.pull_out_yield_block
+        set_receiver(block)
+        notify if at_once
       end
     end
 
-    # What a spawned block returns to be gone on with another block: {EM.yield}.
+    # What a spawned block hands over to: {EM.yield}.
     class YieldBlockFromSpawnedProcess
+      # @param block [Proc]
+      # @param notify [Boolean] whether it is called without anybody asking for it
       def initialize(block, notify)
         @block = block
         @notify = notify
       end
 
+      # @return [Array(Proc, Boolean)]
       # @private
-      def pull_out_yield_block(process = nil)
-        process&.set_receiver(@block)
-        @block
-      end
-
-      # Whether it is notified at once.
-      def should_notify? = @notify
+      def pull_out_yield_block = [@block, @notify]
     end
 
     class << self
-      # @return [SpawnedProcess] that calls the block each time it is notified
+      # @yieldparam arguments what it is notified with
+      # @return [SpawnedProcess]
+      # @raise [ArgumentError] without a block
       def spawn(&block)
+        raise ArgumentError, "EM.spawn needs a block" unless block
+
         process = SpawnedProcess.new
         process.set_receiver(block)
         process
       end
 
-      # In a spawned block, as its value: the next time, this block is called.
+      # As the value of a spawned block: the next notification calls this block.
       #
       # @return [YieldBlockFromSpawnedProcess]
       def yield(&block) = YieldBlockFromSpawnedProcess.new(block, false)
 
-      # As {yield}, and that is notified at once.
+      # As the value of a spawned block: this block is called in the next pass.
       #
       # @return [YieldBlockFromSpawnedProcess]
       def yield_and_notify(&block) = YieldBlockFromSpawnedProcess.new(block, true)

@@ -2,35 +2,44 @@
 
 module Evented
   module EM
-    # The process of {EM.system}.
+    # The process of {EM.system}, which its `init` gets.
     class SystemCmd < Connection
+      # @param callback [#call, nil]
       def initialize(callback)
-        super()
-        @cb = callback
+        super
+        @callback = callback
         @output = []
       end
 
       # @private
-      def receive_data(data) = @output << data
+      def receive_data(data)
+        @output << data
+      end
 
       # @private
-      def unbind = @cb&.call(@output.join, get_status)
+      def unbind
+        @callback&.call(@output.join, get_status)
+      end
     end
 
-    # Runs a command.
+    # Runs a command; no shell is involved.
     #
     # @overload system(command, *arguments, init = nil, callback = nil)
-    #   @param init [Proc] gets the connection to the process, and the callback
-    #   @param callback [Proc] gets the output and the Process::Status
-    # @yieldparam output [String]
-    # @yieldparam status [Process::Status]
+    #   @param command [String] split as a shell would split it, if there are no arguments
+    #   @param arguments [Array<String>]
+    #   @param init [Proc] is called with the {SystemCmd}, whose `send_data` is its input; only with a callback
+    #   @param callback [Proc] or a block
+    # @yieldparam output [String] all that the command has written
+    # @yieldparam status [Process::Status] whose `exitstatus` is 255 also if the command could not be started
     # @return [Integer] its pid
-    def self.system(command, *arguments, &callback)
-      callback ||= arguments.pop if arguments.last.is_a?(Proc)
-      init = arguments.pop if arguments.last.is_a?(Proc)
-      words = [command, *arguments]
-      words = words.first if words.size == 1
-      popen(words, SystemCmd, callback) { |connection| init&.arity&.abs == 1 ? init.call(connection) : init&.call(connection, callback) }.get_pid
+    # @raise [RuntimeError] if no reactor runs
+    # @suspends no
+    def self.system(command, *arguments, &block)
+      procs, words = arguments.compact.partition { |argument| argument.is_a?(Proc) }
+      callback = block || procs.pop
+      init = procs.pop
+      words = words.empty? ? command : [command, *words]
+      popen(words, SystemCmd, callback) { |process| init&.call(process) }.get_pid
     end
   end
 end

@@ -2,9 +2,14 @@
 
 module Evented
   module EM
-    # A resource that belongs to a thread of its own: what can only block, one call after the other.
+    # A resource that one thread of its own works with, one piece of work after the other: for what can only block.
+    #
+    # @example
+    #   database = EM::ThreadedResource.new { Database.open }
+    #   database.dispatch { |db| db.query("…") }.callback { |rows| … }
     class ThreadedResource
-      # @yieldreturn [Object] the resource, made in its thread
+      # @yieldreturn [Object] the resource
+      # @raise [LocalJumpError] without a block
       def initialize
         @resource = yield
         @running = true
@@ -12,9 +17,10 @@ module Evented
         @thread = Thread.new { @queue.pop.call while @running }
       end
 
-      # Has the thread call a block with the resource.
+      # Has the thread call a block.
       #
-      # @return [EM::Completion] that succeeds with its value, or fails with what it raised
+      # @yieldparam resource [Object]
+      # @return [EM::Completion] that succeeds with the block's value, or fails with what it raised (StandardError)
       # @threadsafe yes
       def dispatch
         completion = EM::Completion.new
@@ -26,10 +32,11 @@ module Evented
         completion
       end
 
-      # Ends the thread, after what it was given before.
+      # Ends the thread once it has done what it is at; what waits is not done.
       #
       # @return [Thread]
       # @suspends until then
+      # @threadsafe yes
       def shutdown
         @running = false
         @queue << -> {}

@@ -3,26 +3,37 @@
 module Evented
   module EM
     # Calls something once a pass, until it returns `:stop`.
-    def self.tick_loop(*a, &b) = TickLoop.new(*a, &b).start
+    #
+    # @param a see {EM.Callback}
+    # @return [TickLoop]
+    # @raise [ArgumentError] if there is nothing to call
+    # @suspends no
+    # @threadsafe yes
+    def self.tick_loop(*a, &) = TickLoop.new(*a, &).start
 
     # See {EM.tick_loop}.
     class TickLoop
-      def initialize(*a, &b)
-        @work = EM.Callback(*a, &b)
+      def initialize(*a, &)
+        @work = EM.Callback(*a, &)
         @stops = []
         @stopped = true
       end
 
       # What is called when it has stopped; at once if it has.
-      def on_stop(*a, &b)
+      #
+      # @param a see {EM.Callback}
+      # @raise [ArgumentError] if there is nothing to call
+      def on_stop(*a, &)
         if @stopped
-          EM.Callback(*a, &b).call
+          EM.Callback(*a, &).call
         else
-          @stops << EM.Callback(*a, &b)
+          @stops << EM.Callback(*a, &)
         end
       end
 
-      # Stops it.
+      # Stops it: what {#on_stop} was given is called.
+      #
+      # @suspends no, unless one of those does
       def stop
         @stopped = true
         @stops.shift.call until @stops.empty?

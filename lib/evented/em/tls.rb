@@ -26,7 +26,7 @@ module Evented
       # @raise [RuntimeError] if it has said nothing, or TLS has begun already
       # @raise [EM::InvalidPrivateKey] if key, certificate or curve can't be used
       def start_tls(signature)
-        options = @tls_parms.delete(signature) or raise "call set_tls_parms before calling start_tls"
+        options = @tls_parms.delete(signature) or raise "call SetTlsParms before calling StartTls"
         __start_tls(signature, options.to_native(signature))
         nil
       end

@@ -1,8 +1,7 @@
 # frozen_string_literal: true
 
-require "helper"
+require "support/event_machine"
 require "support/protocol_recorder"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMLineAndTextProtocolTest < Minitest::Test
   include ProtocolRecorder
@@ -34,7 +33,7 @@ class EMLineAndTextProtocolTest < Minitest::Test
   def test_a_text_of_no_length_comes_as_it_comes
     @parser.set_binary_mode
     %W[ab cd\n].each { |piece| @parser.receive_data(piece) }
-    assert_equal ["ab", "cd\n"], @parser.log.map(&:last) - [""]
+    assert_equal %W[ab cd\n], @parser.log.map(&:last) - [""]
   end
 
   def test_a_text_of_zero_bytes_comes_at_once

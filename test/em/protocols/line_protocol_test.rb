@@ -1,8 +1,7 @@
 # frozen_string_literal: true
 
-require "helper"
+require "support/event_machine"
 require "support/protocol_recorder"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMLineProtocolTest < Minitest::Test
   include ProtocolRecorder

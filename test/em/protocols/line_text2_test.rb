@@ -1,8 +1,7 @@
 # frozen_string_literal: true
 
-require "helper"
+require "support/event_machine"
 require "support/protocol_recorder"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 class EMLineText2Test < Minitest::Test
   include ProtocolRecorder
@@ -28,7 +27,7 @@ class EMLineText2Test < Minitest::Test
   def test_lines_keep_the_encoding_of_the_data
     @parser.receive_data("é\n")
     @parser.receive_data("é\n".b)
-    assert_equal [Encoding::UTF_8, Encoding::BINARY], (@parser.log.map { |_, line| line.encoding })
+    assert_equal([Encoding::UTF_8, Encoding::BINARY], @parser.log.map { |_, line| line.encoding })
     refute_predicate @parser.log.last.last, :frozen?
   end
 
@@ -87,7 +86,7 @@ class EMLineText2Test < Minitest::Test
 
   def test_a_text_comes_whole_and_lines_again_after_it
     @parser.set_text_mode(5)
-    ["ab", "cdef\n", "g\n"].each { |piece| @parser.receive_data(piece) }
+    %W[ab cdef\n g\n].each { |piece| @parser.receive_data(piece) }
     assert_equal [[:receive_binary_data, "abcde"], [:receive_end_of_binary_data], [:receive_line, "f"],
                   [:receive_line, "g"]], @parser.log
   end
@@ -104,7 +103,7 @@ class EMLineText2Test < Minitest::Test
 
   def test_a_text_of_no_length_comes_as_it_comes
     @parser.set_text_mode
-    ["a\n", "b"].each { |piece| @parser.receive_data(piece) }
+    %W[a\n b].each { |piece| @parser.receive_data(piece) }
     @parser.set_line_mode("c\nd")
     @parser.receive_data("e\n")
     assert_equal [[:receive_binary_data, "a\n"], [:receive_binary_data, "b"], [:receive_line, "c"],
@@ -201,12 +200,12 @@ class EMLineText2Test < Minitest::Test
     data = "one\r\ntext 11\nabc\r\ndef\n\n12|--three--|\r\n\ntext 0\n--four--\nlast\n".b * 3
     assert_any_split_is_the_same(data) do |feed|
       parser = record(recording(EM::P::LineText2, *CALLBACKS))
-      parser.reaction = lambda do |it, name, line = nil|
+      parser.reaction = lambda do |parsing, name, line = nil|
         next unless name == :receive_line
 
-        it.set_text_mode(line[/\d+/].to_i) if line.start_with?("text")
-        it.set_delimiter("--") if line.end_with?("|")
-        it.set_delimiter("\n") if line == "four"
+        parsing.set_text_mode(line[/\d+/].to_i) if line.start_with?("text")
+        parsing.set_delimiter("--") if line.end_with?("|")
+        parsing.set_delimiter("\n") if line == "four"
       end
       feed.call(parser)
       parser.log
@@ -216,7 +215,7 @@ class EMLineText2Test < Minitest::Test
   def test_any_garbage_is_taken
     assert_takes_any_garbage(["a", "\r", "\n", "\r\n", "text 5\n", "0"]) do
       record(recording(EM::P::LineText2, *CALLBACKS)).tap do |parser|
-        parser.reaction = ->(it, _, line = "") { line.start_with?("text") && it.set_text_mode(5) }
+        parser.reaction = ->(parsing, _, line = "") { line.start_with?("text") && parsing.set_text_mode(5) }
       end
     end
   end

@@ -1,8 +1,7 @@
 # frozen_string_literal: true
 
-require "helper"
+require "support/event_machine"
 require "support/protocol_recorder"
-if ENV["EM_ORACLE"] then require "eventmachine" else require "evented/em"; EM = Evented::EM unless defined?(::EM) end
 
 require "json"
 
@@ -28,7 +27,7 @@ class EMObjectProtocolTest < Minitest::Test
   end
 
   def test_another_serializer_may_be_given
-    klass = recording(EM::P::ObjectProtocol, :receive_object) { def serializer = JSON }
+    klass = recording(EM::P::ObjectProtocol, :receive_object) { define_method(:serializer) { JSON } }
     peer = record(klass)
     peer.send_object({ "a" => [1] })
     assert_equal "\0\0\0\x09{\"a\":[1]}".b, peer.sent

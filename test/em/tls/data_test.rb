@@ -94,7 +94,7 @@ class EMTLSDataTest < Minitest::Test
     log = []
     em do
       _, port = serve(handler, log, :server)
-      client = handler.dup
+      client = Class.new(handler)
       client.define_method(:connection_completed) { send_data("STARTTLS\n") }
       client.define_method(:ssl_handshake_completed) { send_data("secret") }
       client.define_method(:receive_data) { |data| start_tls if data == "go on\n" }

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use rustls::{
     ClientConfig, ConfigBuilder, ConfigSide, RootCertStore, ServerConfig, SupportedProtocolVersion,
     WantsVerifier,
-    client::{Resumption, Tls12Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
     crypto::{CryptoProvider, ring},
     server::{NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier},
     sign::SingleCertAndKey,
@@ -16,7 +16,7 @@ use rustls::{
 
 use super::{
     Failure, Options, Role, Roots, cipher_list,
-    known::Known,
+    kept::Kept,
     names, own,
     verifier::{OfClients, OfServers},
     versions,
@@ -38,6 +38,8 @@ pub(super) enum Side {
 
 /// A program has few sets of options; one that makes up new ones all the time is not to fill the memory with them.
 const KEPT: usize = 128;
+/// A client may have sessions to resume with so many servers: rustls's own default.
+const SERVERS: usize = 256;
 
 /// What these options mean; the same for the same options, so that connections share sessions to resume.
 ///
@@ -158,7 +160,7 @@ fn client(
         // Who resumes shows no certificate, and the program wants to see one.
         Resumption::disabled()
     } else {
-        Resumption::store(Arc::new(Known::new())).tls12_resumption(Tls12Resumption::Disabled)
+        Resumption::store(Arc::new(Kept::new(SERVERS)))
     };
     Ok(config)
 }

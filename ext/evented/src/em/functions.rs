@@ -178,7 +178,7 @@ fn send(signature: Signature, data: VALUE, len: usize) -> VALUE {
     scheduler.streams_changed();
     match sent {
         Some(Ok(Some(count))) => integer(count),
-        Some(Err(())) => raise(c"this connection is only watched (EM.watch): write to its IO yourself, or use EM.attach"),
+        Some(Err(())) => raise(c"cannot send data on a 'watch only' connection: write to its IO yourself, or use EM.attach"),
         _ => fixnum(-1),
     }
 }
@@ -218,7 +218,7 @@ unsafe extern "C" fn define_send_data(_: VALUE, class: VALUE) -> VALUE {
 unsafe extern "C" fn close_connection(_: VALUE, sig: VALUE, after_writing: VALUE) -> VALUE {
     refuse_watched(
         sig,
-        c"this connection is only watched (EM.watch): use detach, and close its IO yourself",
+        c"cannot close 'watch only' connections: use detach, and close its IO yourself",
     );
     with(sig, |streams, signature| {
         streams.close(signature, TEST(after_writing))
@@ -226,12 +226,16 @@ unsafe extern "C" fn close_connection(_: VALUE, sig: VALUE, after_writing: VALUE
     NIL
 }
 
+const NOT_PAUSED: &CStr =
+    c"cannot pause/resume 'watch only' connections, set notify readable/writable instead";
+
 unsafe extern "C" fn pause(_: VALUE, sig: VALUE) -> VALUE {
-    refuse_watched(sig, c"this connection is only watched (EM.watch): set notify_readable and notify_writable to false");
+    refuse_watched(sig, NOT_PAUSED);
     truth(with(sig, Streams::pause).flatten() == Some(true))
 }
 
 unsafe extern "C" fn resume(_: VALUE, sig: VALUE) -> VALUE {
+    refuse_watched(sig, NOT_PAUSED);
     truth(with(sig, Streams::resume).flatten() == Some(true))
 }
 
@@ -261,7 +265,7 @@ unsafe extern "C" fn is_notify_writable(_: VALUE, sig: VALUE) -> VALUE {
     is_watched_for(sig, Interest::WRITABLE)
 }
 
-fn watch_for(sig: VALUE, interest: Interest, on: VALUE) -> VALUE {
+fn watch_for(sig: VALUE, interest: Interest, on: VALUE, refusal: &CStr) -> VALUE {
     let is_watched = with(sig, |streams, signature| {
         if streams.transport(signature) != Some(Transport::Watch) {
             return streams.transport(signature).is_none();
@@ -275,17 +279,27 @@ fn watch_for(sig: VALUE, interest: Interest, on: VALUE) -> VALUE {
         streams.watch(signature, Interest::from_bits(bits))
     });
     if is_watched == Some(false) {
-        raise(c"notify_readable and notify_writable are for connections of EM.watch: this one reads and writes by itself");
+        raise(refusal);
     }
     NIL
 }
 
 unsafe extern "C" fn set_notify_readable(_: VALUE, sig: VALUE, on: VALUE) -> VALUE {
-    watch_for(sig, Interest::READABLE, on)
+    watch_for(
+        sig,
+        Interest::READABLE,
+        on,
+        c"notify_readable must be on 'watch only' connections: this one reads by itself",
+    )
 }
 
 unsafe extern "C" fn set_notify_writable(_: VALUE, sig: VALUE, on: VALUE) -> VALUE {
-    watch_for(sig, Interest::WRITABLE, on)
+    watch_for(
+        sig,
+        Interest::WRITABLE,
+        on,
+        c"notify_writable must be on 'watch only' connections: this one writes by itself",
+    )
 }
 
 unsafe extern "C" fn outbound_data_size(_: VALUE, sig: VALUE) -> VALUE {

@@ -180,6 +180,9 @@ fn handle(scheduler: &Scheduler, event: Event<VALUE>) -> c_int {
             state
         }
         Event::Stopped => {
+            // What was sent before leaves, as far as there is room for it.
+            scheduler.streams_and_driver(Streams::flush);
+            turn::ask(scheduler);
             scheduler.streams(Streams::stopped);
             scheduler.em.halted.set(true);
             call_reactor(scheduler, known.stopped, &[])

@@ -169,7 +169,9 @@ fn begin(sig: Signature, raw: &Raw) -> Result<(), Failure> {
     let text = match started {
         // On a connection that has ended nothing happens.
         Some(Ok(()) | Err(TlsRefusal::NoStream)) | None => return Ok(()),
-        Some(Err(TlsRefusal::Twice)) => "SSL/TLS already running on connection",
+        Some(Err(TlsRefusal::Twice)) => {
+            "call SetTlsParms before calling StartTls: this connection has TLS already"
+        }
         Some(Err(TlsRefusal::NoBytes)) => "TLS needs a connection that carries a stream of bytes",
     };
     Err(Failure::Invalid(text.to_owned()))

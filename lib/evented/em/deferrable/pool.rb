@@ -2,7 +2,7 @@
 
 module Evented
   module EM
-    module Deferrable
+    module Deferrable # rubocop:disable Style/Documentation
       warn "EM::Deferrable::Pool is deprecated, please use EM::Pool"
 
       # Deprecated name of {EM::Pool}.

@@ -6,11 +6,14 @@ module Evented
   module EM
     module Protocols
       # Requests that are some header lines, an empty line, and as much content as a `Content-length` among them says.
+      #
+      # A subclass may also have `receive_first_header_line(line)` and `receive_headers(lines)`, which are called before
+      # the content has come.
       class HeaderAndContentProtocol < Connection
         include LineText2
 
         # What announces content.
-        ContentLengthPattern = /Content-length:\s*(\d+)/i # rubocop:disable Naming/ConstantName
+        ContentLengthPattern = /Content-length:\s*(\d+)/i
 
         # @param hdrs [Array<String>] header lines
         # @return [Hash{Symbol => String}] `"Content-Length: 1"` is `{content_length: "1"}`; of a header that comes
@@ -42,6 +45,7 @@ module Evented
           return receive_header(line) unless line.empty?
           return if @hc_headers.empty?
 
+          receive_headers(@hc_headers) if respond_to?(:receive_headers)
           length = @hc_content_length.to_i
           if length > max_content_length
             limits_violate("#{length} bytes of content are announced, more than #{max_content_length} " \
@@ -65,6 +69,7 @@ module Evented
           @hc_size += line.bytesize
           return limits_violate("the header is longer than #{max_line_length} bytes") if @hc_size > max_line_length
 
+          receive_first_header_line(line) if @hc_headers.empty? && respond_to?(:receive_first_header_line)
           @hc_headers << line
           return unless (length = line[ContentLengthPattern, 1])
           return limits_violate("extraneous content-length header") if @hc_content_length

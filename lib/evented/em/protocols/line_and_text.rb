@@ -10,6 +10,8 @@ module Evented
       class LineAndTextProtocol < Connection
         include LineText2
 
+        # Bytes that a line may have, unless {#max_line_length=} says otherwise: EventMachine's limit.
+        MaxLineLength = 16 * 1024
         # Bytes that may be asked for with {#set_binary_mode}.
         MaxBinaryLength = 32 * 1024 * 1024
 
@@ -40,6 +42,9 @@ module Evented
 
           set_text_mode(size&.positive? ? size : nil)
         end
+
+        # @return [Integer] bytes that a line may have: {MaxLineLength} unless it was set
+        def max_line_length = @limits_line || MaxLineLength
 
         # @param violation [EM::Protocols::Violation]
         def receive_violation(violation)

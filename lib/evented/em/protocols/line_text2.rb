@@ -105,7 +105,7 @@ module Evented
           held = @lt2_held
           from = @lt2_scanned - (@lt2_needle.is_a?(Regexp) ? LOOKBACK : lt2_needle.bytesize - 1)
           @lt2_held = nil
-          [held << data.byteslice(position..), 0, [from, 0].max]
+          [held << (position.zero? ? data : data.byteslice(position..)), 0, from.negative? ? 0 : from]
         end
 
         def lt2_needle = @lt2_needle || "\n"

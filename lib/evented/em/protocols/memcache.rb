@@ -20,7 +20,6 @@ module Evented
         # The peer is no memcached. As in EventMachine, where it is raised; here the connection is closed.
         class ParserError < StandardError; end
 
-        # rubocop:disable Naming/ConstantName
         Cstored = "STORED"
         Cend = "END"
         Cdeleted = "DELETED"
@@ -28,8 +27,6 @@ module Evented
         Cerror = "ERROR"
         Cempty = ""
         Cdelimiter = "\r\n"
-        # rubocop:enable Naming/ConstantName
-
         # A key, flags, bytes, and perhaps a version.
         VALUE = /\AVALUE (\S+) \d+ (\d{1,10})(?: \d+)?\z/
         private_constant :VALUE

@@ -26,6 +26,10 @@ module Evented
       #   end
       class Postgres3 < Connection
         include Limits
+        include PostgresPR
+
+        # Seconds after which a login or a query has failed.
+        PATIENCE = 15
 
         def initialize
           super
@@ -38,34 +42,27 @@ module Evented
         # @param db [String]
         # @param user [String]
         # @param psw [String, nil]
-        # @return [EM::DefaultDeferrable] succeeds with true, or with false and what the server says
-        # @raise [RuntimeError] if a login is under way
+        # @return [EM::DefaultDeferrable] succeeds with true, or with false and why not; fails after {PATIENCE}
         def connect(db, user, psw = nil)
-          raise "a login is under way" if @pending_conn
+          return busy if @pending_conn || @pending_query
 
           @user = user
           @password = psw
-          @errors = []
-          @pending_conn = DefaultDeferrable.new
-          message = PostgresPR::StartupMessage.new(3 << 16, "user" => user, "database" => db)
-          send_data(message.dump)
-          @pending_conn
+          send_data(StartupMessage.new(3 << 16, "user" => user, "database" => db).dump)
+          @pending_conn = DefaultDeferrable.new.tap { |pending| pending.timeout(PATIENCE) }
         end
 
         # @param sql [String]
-        # @return [EM::DefaultDeferrable] succeeds with whether that went well, a PostgresPR::Connection::Result, and an
-        #   Array of the server's errors and notices; fails if the connection ends
-        # @raise [RuntimeError] if another one is under way
+        # @return [EM::DefaultDeferrable] succeeds with true, a PostgresPR::Connection::Result and an Array of what the
+        #   server complained about, all of which has to be looked at: errors are among it. Or with false and why it
+        #   wasn't asked or answered; fails after {PATIENCE}
         def query(sql)
-          raise "a query is under way: wait for its deferrable" if @pending_query
+          return busy if @pending_conn || @pending_query
 
           @result = PostgresPR::Connection::Result.new
-          @result.rows ||= []
           @errors = []
-          @failed = false
-          @pending_query = DefaultDeferrable.new
-          send_data(PostgresPR::Query.new(sql).dump)
-          @pending_query
+          send_data(Query.new(sql).dump)
+          @pending_query = DefaultDeferrable.new.tap { |pending| pending.timeout(PATIENCE) }
         end
 
         # @param data [String] what has come
@@ -84,43 +81,40 @@ module Evented
           end
         end
 
-        # What was not answered has failed.
+        # What was not answered will not be.
         def unbind
-          pending = [@pending_conn, @pending_query].compact
-          @pending_conn = @pending_query = nil
-          pending.each(&:fail)
+          settle_connect(false, "lost connection") if @pending_conn
+          settle_query(false, "lost connection") if @pending_query
         end
 
         # @param msg [PostgresPR::Message] one that came while logging in
         def dispatch_conn_message(msg)
           case msg
-          when PostgresPR::AuthentificationClearTextPassword then send_password(msg, @password)
-          when PostgresPR::AuthentificationMD5Password then send_password(msg, md5(msg.salt))
-          when PostgresPR::ErrorResponse, PostgresPR::UnknownAuthType then settle_connect(false, [msg])
-          when PostgresPR::ParameterStatus then @params[msg.key] = msg.value
-          when PostgresPR::NoticeResponse then @errors << msg
-          when PostgresPR::ReadyForQuery then settle_connect(true)
+          when AuthentificationClearTextPassword then send_password { @password }
+          when AuthentificationMD5Password then send_password { md5(msg.salt) }
+          when ErrorResponse then settle_connect(false, msg.field_values.join("\t"))
+          when ParameterStatus then @params[msg.key] = msg.value
+          when ReadyForQuery then settle_connect(true)
+          when UnknownAuthType, AuthentificationCryptPassword
+            settle_connect(false, "the server wants another authentication than a password in the clear or as MD5")
           end
         end
 
         # @param msg [PostgresPR::Message] one that came while a query is under way
         def dispatch_query_message(msg)
           case msg
-          when PostgresPR::RowDescription then @result.fields = msg.fields
-          when PostgresPR::DataRow then @result.rows << msg.columns
-          when PostgresPR::CommandComplete then @result.cmd_tag = msg.cmd_tag
-          when PostgresPR::NoticeResponse then @errors << msg
-          when PostgresPR::ErrorResponse
-            @failed = true
-            @errors << msg
-          when PostgresPR::ReadyForQuery then settle_query
+          when RowDescription then @result.fields = msg.fields
+          when DataRow then @result.rows << msg.columns
+          when CommandComplete then @result.cmd_tag = msg.cmd_tag
+          when NoticeResponse, ErrorResponse then @errors << msg
+          when ReadyForQuery then settle_query(true, @result, @errors)
           end
         end
 
         private
 
         def dispatch(message)
-          message = PostgresPR::Message.read(StringIO.new(message))
+          message = Message.read(StringIO.new(message))
           if @pending_conn
             dispatch_conn_message(message)
           elsif @pending_query
@@ -128,10 +122,12 @@ module Evented
           end
         end
 
-        def send_password(message, password)
-          return settle_connect(false, [message]) unless @password
+        def busy = DefaultDeferrable.new.tap { |refused| refused.succeed(false, "Operation already in progress") }
 
-          send_data(PostgresPR::PasswordMessage.new(password).dump)
+        def send_password
+          return settle_connect(false, "no password specified") unless @password
+
+          send_data(PasswordMessage.new(yield).dump)
         end
 
         def md5(salt)
@@ -146,10 +142,10 @@ module Evented
           pending.succeed(*outcome)
         end
 
-        def settle_query
+        def settle_query(*outcome)
           pending = @pending_query
           @pending_query = nil
-          pending.succeed(!@failed, @result, @errors)
+          pending.succeed(*outcome)
         end
       end
     end

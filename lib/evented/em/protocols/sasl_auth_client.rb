@@ -11,7 +11,7 @@ module Evented
         include Limits
 
         # Bytes that an answer may have; two bytes of length allow for half of it.
-        MaxFieldSize = 128 * 1024 # rubocop:disable Naming/ConstantName
+        MaxFieldSize = 128 * 1024
 
         # Nothing has been asked yet.
         def post_init

@@ -192,7 +192,7 @@ module Evented
           invoke_error
         end
 
-        def escape_leading_dots(s) = s.b.gsub(/^\./, "..") # rubocop:disable Naming/MethodParameterName
+        def escape_leading_dots(s) = s.b.gsub(/^\./, "..")
 
         # A line break in an address would be a command of its own.
         def line(text) = text.to_s.tr("\r\n", "")

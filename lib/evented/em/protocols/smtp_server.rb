@@ -19,7 +19,6 @@ module Evented
       class SmtpServer < Connection
         include LineText2
 
-        # rubocop:disable Naming/ConstantName
         HeloRegex = /\AHELO\s*/i
         EhloRegex = /\AEHLO\s*/i
         QuitRegex = /\AQUIT/i
@@ -33,8 +32,6 @@ module Evented
         HelpRegex = /\AHELP/i
         StarttlsRegex = /\ASTARTTLS/i
         AuthRegex = /\AAUTH\s+/i
-        # rubocop:enable Naming/ConstantName
-
         # What a command is taken by, with what stands behind it if that is wanted.
         COMMANDS = {
           EhloRegex => %i[process_ehlo rest], HeloRegex => %i[process_helo rest],

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::{
     buffer::Buffer,
     driver::standing::{Arrival, Ask, Kind, Signature},
-    op::{Accept, Attempt, Interest, Poll, Recv, Send, Transfer},
+    op::{Accept, Attempt, Interest, Poll, REFUSED, Recv, Send, Transfer},
 };
 
 /// What streams have asked for, and what may have come for them.
@@ -101,7 +101,13 @@ impl Standing {
 
     /// The descriptor can't be waited for.
     pub(super) fn refuse(&mut self, signature: Signature, kind: Kind, errno: i32) {
-        self.end(signature, kind, -errno);
+        // EPERM is epoll's word for a regular file, which poll(2) calls ready at any time.
+        let result = if errno == libc::EPERM && kind == Kind::Ready {
+            REFUSED
+        } else {
+            -errno
+        };
+        self.end(signature, kind, result);
     }
 
     pub(super) fn stop(&mut self, signature: Signature, kind: Kind) {

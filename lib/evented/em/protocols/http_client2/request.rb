@@ -8,13 +8,10 @@ module Evented
         class Request
           include Deferrable
 
-          # rubocop:disable Naming/ConstantName
           ClenRE = /\AContent-length:\s*(\d+)/i
           ChunkedRE = /\ATransfer-encoding:\s*chunked/i
           ColonRE = /:\s*/
           HttpResponseRE = %r{\AHTTP/(1.[01]) (\d{3})}i
-          # rubocop:enable Naming/ConstantName
-
           # Answers without a content, whatever their header says.
           BARE = [204, 304].freeze
           private_constant :BARE
