@@ -82,7 +82,11 @@ module Evented
       def start_tls(args = {})
         options = TlsOptions.new(args)
         options.check
-        return OpenSSLTunnel.start(self, options) if args[:tls_backend] == :openssl
+        if args[:tls_backend] == :openssl
+          # Most programs never need it, nor openssl.
+          require_relative "openssl_tunnel"
+          return OpenSSLTunnel.start(self, options)
+        end
 
         EM.__start_tls(@signature, options.to_native(@signature))
         nil

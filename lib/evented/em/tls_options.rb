@@ -62,7 +62,7 @@ module Evented
 
       # @raise what `start_tls` raises before it reads anything
       def check
-        [:private_key_file, :cert_chain_file].each do |name|
+        %i[private_key_file cert_chain_file].each do |name|
           path = self[name]
           raise FileNotFoundException, "Could not find #{path} for start_tls" if path && !File.exist?(path)
         end
@@ -99,7 +99,7 @@ module Evented
       def ca = self[:ca_file] && read(:ca_file)
 
       # @return [Boolean] whether the peer is verified as browsers do it
-      def verify? = (self[:verify] || self[:ca_file]) ? true : false
+      def verify? = self[:verify] || self[:ca_file] ? true : false
 
       private
 
@@ -107,7 +107,10 @@ module Evented
         if self[:private_key] && self[:private_key_file]
           raise BadPrivateKeyParams, "Specifying both private_key and private_key_file not allowed"
         end
-        raise BadCertParams, "Specifying both cert and cert_chain_file not allowed" if self[:cert] && self[:cert_chain_file]
+        if self[:cert] && self[:cert_chain_file]
+          raise BadCertParams,
+                "Specifying both cert and cert_chain_file not allowed"
+        end
         return unless (self[:private_key] || self[:private_key_file]) && !(self[:cert] || self[:cert_chain_file])
 
         raise BadParams, "You have specified a private key to use, but not the related cert"

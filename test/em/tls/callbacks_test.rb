@@ -8,17 +8,18 @@ class EMTLSCallbacksTest < Minitest::Test
     each_version do |version|
       handshake(client: { ssl_version: version }, stop: completed)
 
-      assert_equal [:initialize, :post_init, :connection_completed, :ssl_handshake_completed], of(@log, :client).first(4)
-      assert_equal [:initialize, :post_init, :ssl_handshake_completed], of(@log, :server).first(3)
+      assert_equal %i[initialize post_init connection_completed ssl_handshake_completed],
+                   of(@log, :client).first(4)
+      assert_equal %i[initialize post_init ssl_handshake_completed], of(@log, :server).first(3)
     end
   end
 
   def test_the_server_completes_first_in_tls_1_2_and_the_client_in_1_3
     # Twice: two that know each other keep to it.
-    { TLSv1_2: [:server, :client], TLSv1_3: [:client, :server] }.to_a.*(2).each do |version, order|
+    { TLSv1_2: %i[server client], TLSv1_3: %i[client server] }.to_a.*(2).each do |version, order|
       handshake(client: { ssl_version: version }, stop: completed)
 
-      assert_equal order, @log.filter_map { |who, event,| who if event == :ssl_handshake_completed }
+      assert_equal(order, @log.filter_map { |who, event,| who if event == :ssl_handshake_completed })
     end
   end
 
@@ -46,7 +47,7 @@ class EMTLSCallbacksTest < Minitest::Test
   end
 
   def test_an_exception_in_completing_leaves_the_reactor
-    [:client_acts, :server_acts].each do |side|
+    %i[client_acts server_acts].each do |side|
       error = raised_by { handshake(side => { ssl_handshake_completed: ->(*) { raise KeyError, "completing" } }) }
 
       assert_instance_of KeyError, error
@@ -55,14 +56,14 @@ class EMTLSCallbacksTest < Minitest::Test
 
   def test_a_connection_may_be_closed_while_it_verifies
     handshake(client: { verify_peer: true, ssl_version: :TLSv1_2 },
-              client_acts: { ssl_verify_peer: ->(it, _) { it.close_connection || true } })
+              client_acts: { ssl_verify_peer: ->(me, _) { me.close_connection || true } })
 
     assert_equal [nil], noted(:client, :unbind)
     refute_includes of(@log, :client), :ssl_handshake_completed
   end
 
   def test_a_connection_may_be_closed_when_it_completes
-    handshake(client_acts: { ssl_handshake_completed: ->(it) { it.close_connection } })
+    handshake(client_acts: { ssl_handshake_completed: lambda(&:close_connection) })
 
     assert_equal [nil], noted(:client, :unbind)
   end
@@ -82,7 +83,7 @@ class EMTLSCallbacksTest < Minitest::Test
   def test_what_is_sent_while_verifying_arrives
     received = +""
     handshake(client: { verify_peer: true },
-              client_acts: { ssl_verify_peer: ->(it, _) { it.send_data("x") } },
+              client_acts: { ssl_verify_peer: ->(me, _) { me.send_data("x") } },
               server_acts: { receive_data: ->(_, data) { received << data } },
               stop: -> { received.size >= 2 })
 
@@ -96,10 +97,10 @@ class EMTLSCallbacksTest < Minitest::Test
     em do
       _, port = serve(Secured, log, :server, {})
       20.times { EM.connect(HOST, port, Secured, log, :client, { verify_peer: true }, acts) }
-      stop_once { log.count([:client, :ssl_handshake_completed]) == 20 }
+      stop_once { log.count(%i[client ssl_handshake_completed]) == 20 }
     end
 
-    assert_equal 40, log.count { |_, event,| event == :ssl_verify_peer }
+    assert_equal(40, log.count { |_, event,| event == :ssl_verify_peer })
   end
 
   def test_the_reactor_may_stop_while_one_verifies

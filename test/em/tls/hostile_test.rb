@@ -5,7 +5,8 @@ require "support/em_tls"
 # Peers that are no good, and many at once. Whatever they do, the others go on.
 class EMTLSHostileTest < Minitest::Test
   def test_garbage_ends_its_connection_and_no_other
-    ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\0" * 100, "\x16\x03\x01\xff\xff" + ("\xff" * 200), Random.new(1).bytes(20_000)]
+    ["GET / HTTP/1.1\r\nHost: x\r\n\r\n", "\0" * 100, "\x16\x03\x01\xff\xff#{"\xff" * 200}",
+     Random.new(1).bytes(20_000)]
       .each do |garbage|
         with_a_good_client do |port|
           socket = TCPSocket.new(HOST, port)
@@ -50,7 +51,7 @@ class EMTLSHostileTest < Minitest::Test
     not_of_eventmachine("has none")
     why = nil
     em do
-      _, port = serve(Secured, [], :server, {}, { unbind: ->(it, *) { why = it.tls_error } })
+      _, port = serve(Secured, [], :server, {}, { unbind: ->(me, *) { why = me.tls_error } })
       TCPSocket.new(HOST, port).tap { |socket| socket.write(hello.byteslice(0, 50)) && socket.close }
       stop_once { why }
     end
@@ -69,11 +70,11 @@ class EMTLSHostileTest < Minitest::Test
       stop_once { socket.recv_nonblock(1, exception: false) != :wait_readable }
     end
 
-    assert_equal [:initialize, :post_init], of(log, :server).first(2)
+    assert_equal %i[initialize post_init], of(log, :server).first(2)
   end
 
   def test_who_never_ends_a_handshake_is_ended_by_the_timeout
-    with_a_good_client({ post_init: ->(it) { it.comm_inactivity_timeout = 0.2 } }) do |port|
+    with_a_good_client({ post_init: ->(me) { me.comm_inactivity_timeout = 0.2 } }) do |port|
       TCPSocket.new(HOST, port).tap { |socket| socket.write(hello.byteslice(0, 60)) }
     end
 
@@ -86,7 +87,7 @@ class EMTLSHostileTest < Minitest::Test
     em do
       _, far = serve(Secured, log, :server, {})
       _, near = serve(tampering_with(far))
-      EM.connect(HOST, near, Secured, [], :client, {}, { ssl_handshake_completed: ->(it) { it.send_data("x" * 300) } })
+      EM.connect(HOST, near, Secured, [], :client, {}, { ssl_handshake_completed: ->(me) { me.send_data("x" * 300) } })
       stop_once { log.any? { |_, event,| event == :unbind } }
     end
 
@@ -110,16 +111,18 @@ class EMTLSHostileTest < Minitest::Test
       stop_once { log.any? { |_, event,| event == :unbind } }
     end
 
-    assert_equal ["hello"], log.filter_map { |_, event, data| data if event == :receive_data }
+    assert_equal(["hello"], log.filter_map { |_, event, data| data if event == :receive_data })
   end
 
   def test_a_thousand_handshakes_at_once
     log = []
     em(limit: 60) do
       _, port = serve(Secured, log, :server, TLSCertificates.leaf.options,
-                      { receive_data: ->(it, data) { it.send_data(data) } })
+                      { receive_data: ->(me, data) { me.send_data(data) } })
       1000.times do |number|
-        EM.connect(HOST, port, Secured, log, number, {}, { ssl_handshake_completed: ->(it) { it.send_data(number.to_s) } })
+        EM.connect(HOST, port, Secured, log, number, {}, { ssl_handshake_completed: lambda { |me|
+          me.send_data(number.to_s)
+        } })
       end
       stop_once { log.count { |who, event,| who != :server && event == :receive_data } == 1000 }
     end
@@ -145,14 +148,18 @@ class EMTLSHostileTest < Minitest::Test
   def with_a_good_client(acts = {})
     @log = []
     good = []
-    acts = acts.merge(receive_data: ->(it, data) { it.send_data(data) })
+    acts = acts.merge(receive_data: ->(me, data) { me.send_data(data) })
     bad = nil
     em do
-      names = [:server, :other].each
-      _, port = serve(Class.new(Secured) { define_method(:initialize) { |log| super(log, names.next, {}, acts) } }, @log)
+      names = %i[server other].each
+      _, port = serve(Class.new(Secured) do
+        define_method(:initialize) do |log|
+          super(log, names.next, {}, acts)
+        end
+      end, @log)
       bad = yield port
       EM.add_timer(0.05) do
-        EM.connect(HOST, port, Secured, good, :good, {}, { ssl_handshake_completed: ->(it) { it.send_data("hello") } })
+        EM.connect(HOST, port, Secured, good, :good, {}, { ssl_handshake_completed: ->(me) { me.send_data("hello") } })
       end
       stop_once { !noted(:server, :unbind).empty? && good.last == [:good, :receive_data, "hello"] }
     end

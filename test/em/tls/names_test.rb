@@ -4,7 +4,7 @@ require "support/em_tls"
 
 # What both sides are told about their session, and each other.
 class EMTLSNamesTest < Minitest::Test
-  QUESTIONS = [:get_cipher_name, :get_cipher_bits, :get_cipher_protocol].freeze
+  QUESTIONS = %i[get_cipher_name get_cipher_bits get_cipher_protocol].freeze
 
   def test_tls_1_3_is_preferred_with_its_best_cipher
     assert_equal [["TLS_AES_256_GCM_SHA384", 256, "TLSv1.3"]] * 2, told(QUESTIONS)
@@ -29,8 +29,8 @@ class EMTLSNamesTest < Minitest::Test
 
   def test_before_the_handshake_there_is_nothing_to_tell
     answers = nil
-    handshake(client_acts: { connection_completed: lambda { |it|
-      answers = [:get_peer_cert, :get_sni_hostname, *QUESTIONS].map { |question| it.public_send(question) }
+    handshake(client_acts: { connection_completed: lambda { |me|
+      answers = [:get_peer_cert, :get_sni_hostname, *QUESTIONS].map { |question| me.public_send(question) }
     } }, stop: -> { answers })
 
     assert_equal [nil, nil, "(NONE)", nil, "(NONE)"], answers
@@ -38,8 +38,12 @@ class EMTLSNamesTest < Minitest::Test
 
   def test_in_unbind_there_is_nothing_any_more
     answers = nil
-    handshake(client_acts: { ssl_handshake_completed: ->(it) { it.close_connection },
-                             unbind: ->(it, *) { answers = [:get_peer_cert, *QUESTIONS].map { |one| it.public_send(one) } } })
+    handshake(client_acts: { ssl_handshake_completed: lambda(&:close_connection),
+                             unbind: lambda { |me, *|
+                               answers = [:get_peer_cert, *QUESTIONS].map do |one|
+                                 me.public_send(one)
+                               end
+                             } })
 
     assert_equal [nil] * 4, answers
   end
@@ -65,7 +69,9 @@ class EMTLSNamesTest < Minitest::Test
 
   def test_protocols_above_are_agreed_on
     not_of_eventmachine("has no ALPN")
-    agreed = ->(server, client) { told([:alpn_protocol], server: { alpn_protocols: server }, client: { alpn_protocols: client }) }
+    agreed = lambda { |server, client|
+      told([:alpn_protocol], server: { alpn_protocols: server }, client: { alpn_protocols: client })
+    }
 
     assert_equal [["h2"], ["h2"]], agreed.call(["h2", "http/1.1"], ["http/1.1", "h2"])
     assert_equal [[nil], [nil]], agreed.call([], ["h2"])
@@ -82,7 +88,7 @@ class EMTLSNamesTest < Minitest::Test
     not_of_eventmachine("prints it")
     why = nil
     handshake(client: { ssl_version: :TLSv1_3 }, server: { ssl_version: :TLSv1_2 },
-              server_acts: { unbind: ->(it, *) { why = it.tls_error } })
+              server_acts: { unbind: ->(me, *) { why = me.tls_error } })
 
     assert_match(/tls12/i, why)
   end
@@ -90,8 +96,8 @@ class EMTLSNamesTest < Minitest::Test
   def test_without_an_error_it_is_nil
     not_of_eventmachine("has none")
     errors = []
-    tell = { ssl_handshake_completed: ->(it) { (errors << it.tls_error) && it.close_connection },
-             unbind: ->(it, *) { errors << it.tls_error } }
+    tell = { ssl_handshake_completed: ->(me) { (errors << me.tls_error) && me.close_connection },
+             unbind: ->(me, *) { errors << me.tls_error } }
     handshake(client_acts: tell)
 
     assert_equal [nil, nil], errors
@@ -103,7 +109,7 @@ class EMTLSNamesTest < Minitest::Test
   def told(questions, **)
     answers = {}
     note = lambda do |name|
-      { ssl_handshake_completed: ->(it) { answers[name] = questions.map { |question| it.public_send(question) } } }
+      { ssl_handshake_completed: ->(me) { answers[name] = questions.map { |question| me.public_send(question) } } }
     end
     handshake(client_acts: note.call(:client), server_acts: note.call(:server), stop: -> { answers.size == 2 }, **)
     answers.values_at(:client, :server)

@@ -10,7 +10,8 @@ class EMTLSOptionsTest < Minitest::Test
   end
 
   def test_nil_and_empty_are_nothing
-    nothing = { private_key_file: "", private_key: nil, cert_chain_file: "", cert: "", cipher_list: "", ssl_version: [] }
+    nothing = { private_key_file: "", private_key: nil, cert_chain_file: "", cert: "", cipher_list: "",
+                ssl_version: [] }
 
     assert_nil client_takes(nothing)
     assert_nil server_takes(nothing)
@@ -110,7 +111,7 @@ class EMTLSOptionsTest < Minitest::Test
   end
 
   def test_curves_are_known_by_name_to_a_server
-    ["prime256v1", "secp384r1"].each { |curve| assert_nil server_takes(ecdh_curve: curve) }
+    %w[prime256v1 secp384r1].each { |curve| assert_nil server_takes(ecdh_curve: curve) }
     error = server_takes(ecdh_curve: "nonsense")
 
     assert_instance_of EM::InvalidPrivateKey, error
@@ -135,7 +136,7 @@ class EMTLSOptionsTest < Minitest::Test
   def test_a_connection_begins_tls_once
     not_of_eventmachine("aborts")
     second = nil
-    handshake(client_acts: { ssl_handshake_completed: ->(it) { second = raised_by { it.start_tls } } },
+    handshake(client_acts: { ssl_handshake_completed: ->(me) { second = raised_by { me.start_tls } } },
               stop: -> { second })
 
     assert_instance_of RuntimeError, second
@@ -145,7 +146,7 @@ class EMTLSOptionsTest < Minitest::Test
   def test_without_tls_there_is_nothing_to_be_told
     not_of_eventmachine("aborts")
     in_the_reactor do |connection|
-      [:get_peer_cert, :get_cipher_bits, :get_cipher_name, :get_cipher_protocol, :get_sni_hostname].each do |question|
+      %i[get_peer_cert get_cipher_bits get_cipher_name get_cipher_protocol get_sni_hostname].each do |question|
         error = raised_by { connection.public_send(question) }
 
         assert_equal "SSL/TLS not running on this connection", error.message
@@ -156,7 +157,7 @@ class EMTLSOptionsTest < Minitest::Test
 
   def test_only_protocols_that_are_not_spoken_any_more_are_an_error
     not_of_eventmachine("leaves that to OpenSSL")
-    error = client_takes(ssl_version: [:sslv3, :tlsv1, :tlsv1_1])
+    error = client_takes(ssl_version: %i[sslv3 tlsv1 tlsv1_1])
 
     assert_instance_of RuntimeError, error
     assert_match "allow TLSv1_2 or TLSv1_3", error.message

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-require "support/em_tls"
 require "open3"
+require "support/em_tls"
 
 # Others' TLS: the openssl command, curl, and Ruby's OpenSSL.
 class EMTLSPeersTest < Minitest::Test
@@ -53,10 +53,10 @@ class EMTLSPeersTest < Minitest::Test
     options = TLSCertificates.leaf.options.merge(verify_peer: true, fail_if_no_peer_cert: true)
     mine = TLSCertificates.self_signed
     output, errors = command(Secured, log, :server, options,
-                              { ssl_handshake_completed: lambda { |it|
-                                it.send_data("hello s_client\n")
-                                it.close_connection_after_writing
-                              } }) do |port|
+                             { ssl_handshake_completed: lambda { |me|
+                               me.send_data("hello s_client\n")
+                               me.close_connection_after_writing
+                             } }) do |port|
       ["openssl", "s_client", "-connect", "127.0.0.1:#{port}", "-servername", "a.example", "-CAfile", root,
        "-verify_return_error", "-cert", TLSCertificates.file(mine.pem), "-key", TLSCertificates.file(mine.key_pem),
        "-ign_eof"]
@@ -69,7 +69,7 @@ class EMTLSPeersTest < Minitest::Test
 
   def test_s_client_reconnects_with_the_session_it_knows
     not_of_eventmachine("has a context for each connection")
-    output, = command(Told, [], :server, { post_init: ->(it) { it.start_tls } }) do |port|
+    output, = command(Told, [], :server, { post_init: lambda(&:start_tls) }) do |port|
       ["openssl", "s_client", "-connect", "127.0.0.1:#{port}", "-tls1_2", "-reconnect"]
     end
 
@@ -97,7 +97,8 @@ class EMTLSPeersTest < Minitest::Test
 
   def test_s_server_that_wants_a_certificate_gets_ours
     mine = TLSCertificates.leaf
-    s_server(TLSCertificates.leaf("localhost", kind: :rsa), "-rev", "-Verify", "2", "-verify_return_error", "-CAfile", root) do |port|
+    s_server(TLSCertificates.leaf("localhost", kind: :rsa), "-rev", "-Verify", "2", "-verify_return_error", "-CAfile",
+             root) do |port|
       talk(port, mine.options, "abcd\n", "dcba\n")
     end
   end
@@ -122,7 +123,7 @@ class EMTLSPeersTest < Minitest::Test
   def test_rubys_client_agrees_on_a_protocol_above
     not_of_eventmachine("has no ALPN")
     protocol = nil
-    ruby_client({ alpn_protocols: ["h2"] }, ->(it) { protocol = it.alpn_protocol }) do |context|
+    ruby_client({ alpn_protocols: ["h2"] }, ->(me) { protocol = me.alpn_protocol }) do |context|
       context.alpn_protocols = ["http/1.1", "h2"]
     end
 
@@ -166,7 +167,7 @@ class EMTLSPeersTest < Minitest::Test
     heard = +""
     em do
       EM.connect(HOST, port, Secured, [], :client, options,
-                 { ssl_handshake_completed: ->(it) { it.send_data(said) }, receive_data: ->(_, data) { heard << data },
+                 { ssl_handshake_completed: ->(me) { me.send_data(said) }, receive_data: ->(_, data) { heard << data },
                    unbind: ->(*) { EM.stop } })
       stop_once { heard == answered }
     end
@@ -176,7 +177,7 @@ class EMTLSPeersTest < Minitest::Test
 
   def ruby_client(options, completed = nil, &configure)
     result = nil
-    acts = { receive_data: ->(it, data) { it.send_data(data.upcase) } }
+    acts = { receive_data: ->(me, data) { me.send_data(data.upcase) } }
     acts[:ssl_handshake_completed] = completed if completed
     em do
       _, port = serve(Secured, [], :server, options, acts)

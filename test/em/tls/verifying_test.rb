@@ -40,7 +40,8 @@ class EMTLSVerifyingTest < Minitest::Test
 
   def test_only_one_certificate_of_a_string_is_sent
     leaf = certs.leaf
-    handshake(server: { private_key: leaf.key_pem, cert: leaf.full_chain_pem }, client: { verify_peer: true }, stop: completed)
+    handshake(server: { private_key: leaf.key_pem, cert: leaf.full_chain_pem }, client: { verify_peer: true },
+              stop: completed)
 
     assert_equal [leaf.pem] * 3, noted(:client, :ssl_verify_peer)
   end
@@ -48,7 +49,9 @@ class EMTLSVerifyingTest < Minitest::Test
   def test_a_refusal_ends_the_connection
     each_version do |version|
       [false, nil].each do |answer|
-        handshake(client: { verify_peer: true, ssl_version: version }, client_acts: { ssl_verify_peer: ->(*) { answer } })
+        handshake(client: { verify_peer: true, ssl_version: version }, client_acts: { ssl_verify_peer: lambda { |*|
+          answer
+        } })
 
         assert_equal [Errno::EPROTO], noted(:client, :unbind)
         assert_equal 1, of(@log, :client).count(:ssl_verify_peer)
@@ -67,7 +70,7 @@ class EMTLSVerifyingTest < Minitest::Test
   end
 
   def test_the_default_answer_is_no
-    handshake(client: { verify_peer: true }, client_acts: { ssl_verify_peer: ->(it, pem) { default_answer(it, pem) } })
+    handshake(client: { verify_peer: true }, client_acts: { ssl_verify_peer: ->(me, pem) { default_answer(me, pem) } })
 
     assert_equal [Errno::EPROTO], noted(:client, :unbind)
   end
@@ -137,7 +140,8 @@ class EMTLSVerifyingTest < Minitest::Test
   def test_a_name_may_be_given_for_it_and_an_address_too
     only_here
     ["localhost", "127.0.0.1"].each do |name|
-      handshake(server: certs.leaf.options, client: { verify: name, ca_file: certs.file(certs.root.pem) }, stop: completed)
+      handshake(server: certs.leaf.options, client: { verify: name, ca_file: certs.file(certs.root.pem) },
+                stop: completed)
 
       assert_includes of(@log, :client), :ssl_handshake_completed
     end
@@ -199,7 +203,7 @@ class EMTLSVerifyingTest < Minitest::Test
   def assert_refused(why, identity, options)
     only_here
     error = nil
-    handshake(server: identity.options, client: options, client_acts: { unbind: ->(it, *) { error = it.tls_error } })
+    handshake(server: identity.options, client: options, client_acts: { unbind: ->(me, *) { error = me.tls_error } })
 
     assert_equal [Errno::EPROTO], noted(:client, :unbind)
     refute_includes of(@log, :client), :ssl_handshake_completed
