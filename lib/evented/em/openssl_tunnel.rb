@@ -7,8 +7,8 @@ module Evented
     # TLS by Ruby's OpenSSL (`tls_backend: :openssl`), for protocols and ciphers that rustls does not speak any more.
     #
     # An SSLSocket wants a descriptor of its own: it has one end of a pair of sockets. What the connection receives is
-    # relayed to the other end, and back, by the native half; a fiber reads what was decrypted, and another one writes. So
-    # timeouts, addresses and the rest stay those of the connection.
+    # relayed to the other end, and back, by the native half; a fiber reads what was decrypted, and another one writes.
+    # So timeouts, addresses and the rest stay those of the connection.
     #
     # @private
     class OpenSSLTunnel
@@ -21,7 +21,10 @@ module Evented
       private_constant :VERSIONS, :PIECE, :TICKETS
 
       # The connection's methods, while there is a tunnel. Prepended when the first one begins: nobody else pays for it.
+      #
+      # @private
       module Connected
+        # rubocop:disable Style/DocumentationMethod -- they are the connection's own
         def send_data(data) = @openssl_tunnel ? @openssl_tunnel.send_data(data.to_s) : super
 
         def close_connection(after_writing = false)
@@ -39,6 +42,8 @@ module Evented
         def alpn_protocol = @openssl_tunnel ? @openssl_tunnel.socket.alpn_protocol : super
         def tls_error = @openssl_error || super
 
+        # rubocop:enable Style/DocumentationMethod
+
         # @private
         def __tunnel(tunnel, error = nil)
           if tunnel && @openssl_tunnel
@@ -51,7 +56,10 @@ module Evented
       end
 
       # Whom the native half calls in the connection's stead.
+      #
+      # @private
       class Gate
+        # rubocop:disable Style/DocumentationMethod -- they are a connection's
         alias original_method method
 
         def initialize(tunnel, connection)
@@ -68,16 +76,22 @@ module Evented
         def proxy_target_unbound; end
         def proxy_completed; end
         def __close_io = @connection.__close_io
+        # rubocop:enable Style/DocumentationMethod
       end
 
       # The end of the pair that is not the SSLSocket's.
+      #
+      # @private
       class Far < Connection
         def initialize(tunnel)
           super()
           @owner = tunnel
         end
 
+        # It is relayed.
         def receive_data(data); end
+
+        # All that the SSLSocket has had to say has been relayed.
         def unbind = @owner.sent
       end
 
@@ -111,6 +125,7 @@ module Evented
         @context = context
       end
 
+      # Begins the handshake, or waits for it.
       def start
         @connection.__tunnel(self)
         near, far = UNIXSocket.pair
@@ -139,6 +154,7 @@ module Evented
       # Bytes for the SSLSocket.
       def receive(data) = @far.send_data(data)
 
+      # Nothing is received any more. The block closes the connection.
       def close
         @closed = true
         yield
@@ -184,8 +200,9 @@ module Evented
           receive_decrypted(data)
         end
       rescue OpenSSL::SSL::SSLError => e
-        give_up(e)
-      rescue EOFError, IOError, SystemCallError
+        # When it closes, the far end does, and nothing has to come any more.
+        give_up(e) unless @close || @gone
+      rescue IOError, SystemCallError
         # Its connection has ended, or does.
       ensure
         [@tickets, @plaintext].each(&:close)

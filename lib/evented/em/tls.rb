@@ -47,12 +47,14 @@ module Evented
       #   @return [String, nil]
     end
 
+    # TLS of one connection.
     class Connection
       # Begins TLS: on an accepted connection as the server, else as the client. What is sent from now on is encrypted,
       # and waits for the handshake. {#ssl_handshake_completed} follows, or {#unbind} with Errno::EPROTO and a
       # {#tls_error}.
       #
-      # Nobody is verified unless one asks for it: with `verify_peer` by {#ssl_verify_peer}, with `verify` as browsers do.
+      # Nobody is verified unless one asks for it: with `verify_peer` by {#ssl_verify_peer}, with `verify` as browsers
+      # do.
       #
       # @param args [Hash]
       # @option args [String] :private_key_file path of a PEM

@@ -14,9 +14,9 @@ class EMTLSCallbacksTest < Minitest::Test
     end
   end
 
-  def test_the_server_completes_first_in_tls_1_2_and_the_client_in_1_3
+  def test_the_server_completes_first_unless_it_is_the_newest_tls
     # Twice: two that know each other keep to it.
-    { TLSv1_2: %i[server client], TLSv1_3: %i[client server] }.to_a.*(2).each do |version, order|
+    { "TLSv1_2" => %i[server client], "TLSv1_3" => %i[client server] }.to_a.*(2).each do |version, order|
       handshake(client: { ssl_version: version }, stop: completed)
 
       assert_equal(order, @log.filter_map { |who, event,| who if event == :ssl_handshake_completed })
@@ -55,7 +55,7 @@ class EMTLSCallbacksTest < Minitest::Test
   end
 
   def test_a_connection_may_be_closed_while_it_verifies
-    handshake(client: { verify_peer: true, ssl_version: :TLSv1_2 },
+    handshake(client: { verify_peer: true, ssl_version: "TLSv1_2" },
               client_acts: { ssl_verify_peer: ->(me, _) { me.close_connection || true } })
 
     assert_equal [nil], noted(:client, :unbind)

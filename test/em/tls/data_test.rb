@@ -13,7 +13,7 @@ class EMTLSDataTest < Minitest::Test
     assert_equal "one two three", received.call("one two three".size)
   end
 
-  def test_send_data_says_1
+  def test_send_data_says_one
     answers = []
     handshake(client_acts: { connection_completed: ->(me) { answers << me.send_data("ab") },
                              ssl_handshake_completed: ->(me) { answers << me.send_data("cd") } },

@@ -37,7 +37,7 @@ class EMTLSOpenSSLBackendTest < Minitest::Test
   end
 
   def test_ciphers_that_rustls_has_not_are_spoken
-    old = { ssl_version: :TLSv1_2, cipher_list: "AES256-GCM-SHA384" }
+    old = { ssl_version: "TLSv1_2", cipher_list: "AES256-GCM-SHA384" }
     names = []
     handshake(server: OPENSSL.merge(old), client: OPENSSL.merge(old),
               client_acts: { ssl_handshake_completed: ->(me) { names << [me.get_cipher_name, me.get_cipher_bits] } },
@@ -46,9 +46,8 @@ class EMTLSOpenSSLBackendTest < Minitest::Test
               } },
               stop: -> { names.size == 2 })
 
-    assert_equal [["AES256-GCM-SHA384", "TLSv1.2"], ["AES256-GCM-SHA384", 256]], names.sort_by { |_, it|
-      me.to_s
-    }.reverse
+    assert_includes names, ["AES256-GCM-SHA384", 256]
+    assert_includes names, ["AES256-GCM-SHA384", "TLSv1.2"]
   end
 
   def test_everything_is_sent_before_it_closes

@@ -7,7 +7,11 @@ require "support/em_tls"
 class EMTLSPeersTest < Minitest::Test
   # Answers any request.
   class Web < EM::Connection
-    def initialize(options) = @options = options
+    def initialize(options)
+      super()
+      @options = options
+    end
+
     def post_init = start_tls(@options)
 
     def receive_data(data)
