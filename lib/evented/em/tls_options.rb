@@ -35,8 +35,8 @@ module Evented
           return if @warned_of_dhparam
 
           @warned_of_dhparam = true
-          warn "evented: start_tls does without dhparam: ciphers with ECDHE are used instead, which all peers of today " \
-               "speak. For DHE, use tls_backend: :openssl."
+          warn "evented: start_tls does without dhparam: ciphers with ECDHE are used instead, which all peers of " \
+               "today speak. For DHE, use tls_backend: :openssl."
         end
 
         private

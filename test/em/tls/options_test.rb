@@ -57,10 +57,10 @@ class EMTLSOptionsTest < Minitest::Test
   end
 
   def test_versions_are_known_by_name
-    ["TLSv1_2", "tlsv1_3", ["TLSV1_2", "tlsv1_3".to_sym], %w[sslv3 tlsv1 tlsv1_1 tlsv1_2]].each do |versions|
+    ["TLSv1_2", "tlsv1_3", ["TLSV1_2", :tlsv1_3], %w[sslv3 tlsv1 tlsv1_1 tlsv1_2]].each do |versions|
       assert_nil client_takes(ssl_version: versions)
     end
-    error = client_takes(ssl_version: ["tlsv1_2", "SSLv99"])
+    error = client_takes(ssl_version: %w[tlsv1_2 SSLv99])
 
     assert_instance_of RuntimeError, error
     assert_equal "Unrecognized SSL/TLS Protocol: SSLv99", error.message
@@ -168,7 +168,7 @@ class EMTLSOptionsTest < Minitest::Test
 
   def test_only_protocols_that_are_not_spoken_any_more_are_an_error
     not_of_eventmachine("leaves that to OpenSSL")
-    error = client_takes(ssl_version: %i[sslv3 tlsv1 tlsv1_1])
+    error = client_takes(ssl_version: %w[sslv3 tlsv1 tlsv1_1])
 
     assert_instance_of RuntimeError, error
     assert_match "allow TLSv1_2 or TLSv1_3", error.message

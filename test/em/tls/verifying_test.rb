@@ -35,6 +35,7 @@ class EMTLSVerifyingTest < Minitest::Test
     pem = noted(:client, :ssl_verify_peer).first
 
     refute_predicate pem, :frozen?
+    assert_equal Encoding::BINARY, pem.encoding
     assert_equal certs.self_signed.pem, OpenSSL::X509::Certificate.new(pem).to_pem
   end
 
