@@ -47,7 +47,7 @@ module EMTLSHelpers
   def completed = -> { @log.count { |_, event,| event == :ssl_handshake_completed } == 2 }
 
   # Both versions that are spoken.
-  def each_version(&) = %i[TLSv1_2 TLSv1_3].each(&)
+  def each_version(&) = %w[TLSv1_2 TLSv1_3].each(&)
 
   # @return [Array] what was noted of this kind with one detail
   def noted(name, event) = @log.select { |who, what,| who == name && what == event }.map { |noted| noted[2] }

@@ -11,6 +11,7 @@ use std::{
         fd::{AsRawFd as _, IntoRawFd as _},
         unix::net::UnixStream,
     },
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -18,7 +19,8 @@ use evented_core::{
     Driver, Streams, clock,
     driver::standing::{Ask, Kind, Signature},
     op::Interest,
-    stream::{Adding, Event, ProxyRefusal, Transport},
+    stream::{Adding, Event, ProxyRefusal, TlsRefusal, Transport},
+    tls::{self, Options, Role, Session},
 };
 
 /// Streams over a scripted driver; what is kept for each is a letter.
@@ -105,6 +107,7 @@ impl Bench {
             match event {
                 Event::Data(one, _)
                 | Event::Completed(one, _)
+                | Event::Secured(one, _)
                 | Event::Readable(one, _)
                 | Event::Writable(one, _)
                 | Event::ProxyCompleted(one, _)
@@ -113,6 +116,10 @@ impl Bench {
                 Event::Accepted { stream, .. } => {
                     self.streams.own(stream, 'n');
                     self.streams.accepted_done(stream);
+                }
+                Event::Ciphertext(one, _) => {
+                    self.feed(one);
+                    self.streams.done(one);
                 }
                 Event::Tick => self.streams.ticks_done(false),
                 Event::Stopped => self.streams.stopped(),
@@ -123,6 +130,16 @@ impl Bench {
         calls
     }
 
+    /// What the binding does, and a program that accepts every certificate.
+    fn feed(&mut self, signature: Signature) {
+        let bytes = self.streams.bytes(&self.driver).to_vec();
+        self.streams.taken(&mut self.driver);
+        let mut session = self.streams.take_session(signature).unwrap();
+        let ask: Rc<tls::Ask> = Rc::new(|_| true);
+        let outcome = session.receive(&bytes, &ask);
+        self.streams.put_back(signature, session, outcome);
+    }
+
     fn call(&mut self, event: Event<char>) -> String {
         match event {
             Event::Data(_, root) => {
@@ -131,6 +148,8 @@ impl Bench {
                 format!("{root} gets {bytes}")
             }
             Event::Completed(_, root) => format!("{root} is connected"),
+            Event::Ciphertext(_, root) => format!("{root} is to be fed"),
+            Event::Secured(_, root) => format!("{root} is secure"),
             Event::Readable(_, root) => format!("{root} is readable"),
             Event::Writable(_, root) => format!("{root} is writable"),
             Event::ProxyCompleted(_, root) => format!("{root} has relayed"),
@@ -587,4 +606,143 @@ fn what_is_left_at_the_end_is_unbound_one_by_one() {
     }
     bench.flush();
     assert_eq!((gone, bench.streams.len()), (2, 0));
+}
+
+/// A session of this side, and one of the other.
+fn sessions(role: Role, verify_peer: bool) -> [Session; 2] {
+    let other = match role {
+        Role::Client => Role::Server,
+        Role::Server => Role::Client,
+    };
+    let options = Options {
+        verify_peer,
+        ..Options::new(role)
+    };
+    [options, Options::new(other)]
+        .map(|options| Session::new(&tls::config(&options).unwrap(), None).unwrap())
+}
+
+/// What the other session has to say.
+fn said_by(session: &mut Session) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    session.take_ciphertext(&mut bytes);
+    bytes
+}
+
+#[test]
+fn tls_begins_once_and_on_bytes_only() {
+    let mut bench = Bench::new();
+    let a = bench.add(Transport::Socket, 'a');
+    let watched = bench.add(Transport::Watch, 'w');
+    let mut start = |signature| {
+        let [session, _] = sessions(Role::Server, false);
+        bench.streams.start_tls(signature, session)
+    };
+    assert_eq!(start(watched), Err(TlsRefusal::NoBytes));
+    assert_eq!(start(a), Ok(()));
+    assert_eq!(start(a), Err(TlsRefusal::Twice));
+    assert_eq!(start(Signature::next()), Err(TlsRefusal::NoStream));
+    assert_eq!(bench.streams.is_secure(a), Some(true));
+    assert_eq!(bench.streams.is_secure(watched), Some(false));
+}
+
+#[test]
+fn a_client_greets_at_once_and_what_it_sends_waits() {
+    let mut bench = Bench::new();
+    let a = bench.add(Transport::Socket, 'a');
+    let [session, _] = sessions(Role::Client, false);
+    bench.streams.start_tls(a, session).unwrap();
+    bench.flush();
+    let hello = bench.sending(a).unwrap();
+    assert_eq!(bench.streams.send(a, b"later"), Some(1));
+    assert_eq!(bench.streams.outbound_size(a), Some(hello + 5));
+    bench.streams.close(a, true);
+    bench.arrive(a, Kind::Send, i32::try_from(hello).unwrap(), true, b"");
+    assert!(bench.pass().is_empty(), "something waits for the handshake");
+    bench.end(a);
+    assert_eq!(bench.pass(), ["a ends 0"]);
+}
+
+#[test]
+fn what_has_come_already_is_the_handshakes() {
+    let mut bench = Bench::new();
+    let a = bench.add(Transport::Socket, 'a');
+    let [session, mut other] = sessions(Role::Server, false);
+    let hello = said_by(&mut other);
+    bench.streams.pause(a);
+    bench.data(a, &hello);
+    bench.pass();
+    bench.streams.start_tls(a, session).unwrap();
+    bench.streams.resume(a);
+    assert_eq!(bench.pass(), ["a is to be fed"]);
+    assert!(bench.sending(a).unwrap() > 500, "the server has answered");
+}
+
+#[test]
+fn a_session_that_may_ask_is_fed_by_the_binding() {
+    let mut bench = Bench::new();
+    let a = bench.add(Transport::Socket, 'a');
+    let [session, mut other] = sessions(Role::Server, true);
+    bench.streams.start_tls(a, session).unwrap();
+    let hello = said_by(&mut other);
+    bench.data(a, &hello[..10]);
+    bench.data(a, &hello[10..]);
+    let calls = bench.pass_with(|bench, event| {
+        if let Event::Ciphertext(one, _) = event {
+            // It is away meanwhile, and what is sent waits for it.
+            let session = bench.streams.take_session(one).unwrap();
+            assert_eq!(bench.streams.send(one, b"x"), Some(1));
+            assert!(bench.streams.session(one).is_none());
+            bench.streams.put_back(one, session, Ok(()));
+        }
+        true
+    });
+    assert_eq!(calls, ["a is to be fed", "a is to be fed"]);
+    assert!(bench.sending(a).is_some());
+}
+
+#[test]
+fn garbage_is_answered_with_an_alert_and_then_it_ends() {
+    let mut bench = Bench::new();
+    let a = bench.add(Transport::Socket, 'a');
+    let [session, _] = sessions(Role::Server, false);
+    bench.streams.start_tls(a, session).unwrap();
+    bench.data(a, b"GET / HTTP/1.1\r\n");
+    bench.data(a, b"\r\n");
+    assert!(bench.pass().is_empty());
+    let alert = bench.sending(a).unwrap();
+    assert_eq!(alert, 7);
+    assert!(bench.streams.tls_error(a).is_some());
+    assert_eq!(bench.streams.send(a, b"no"), Some(0));
+    bench.arrive(a, Kind::Send, 7, true, b"");
+    assert_eq!(bench.pass(), [format!("a ends {}", libc::EPROTO)]);
+}
+
+#[test]
+fn a_peer_that_does_not_take_its_alert_is_not_waited_for() {
+    let mut bench = Bench::new();
+    let a = bench.add(Transport::Socket, 'a');
+    let [session, _] = sessions(Role::Server, false);
+    bench.streams.start_tls(a, session).unwrap();
+    bench.data(a, b"GET / HTTP/1.1\r\n");
+    assert!(bench.pass().is_empty());
+    bench.now += Duration::from_secs(3);
+    assert_eq!(bench.pass(), [format!("a ends {}", libc::EPROTO)]);
+}
+
+#[test]
+fn who_leaves_during_a_handshake_ends_well_and_leaves_an_explanation() {
+    let mut bench = Bench::new();
+    let a = bench.add(Transport::Socket, 'a');
+    let [session, mut other] = sessions(Role::Server, false);
+    bench.streams.start_tls(a, session).unwrap();
+    bench.data(a, &said_by(&mut other)[..20]);
+    bench.end(a);
+    let mut why = None;
+    let calls = bench.pass_with(|bench, _| {
+        why = bench.streams.tls_error(a).map(str::to_owned);
+        true
+    });
+    assert_eq!(calls, ["a ends 0"]);
+    assert!(why.unwrap().contains("during the TLS handshake"));
 }

@@ -26,7 +26,7 @@ module Evented
       # @raise [RuntimeError] if it has said nothing, or TLS has begun already
       # @raise [EM::InvalidPrivateKey] if key, certificate or curve can't be used
       def start_tls(signature)
-        options = @tls_parms.delete(signature) or raise "call set_tls_parms before calling start_tls"
+        options = @tls_parms.delete(signature) or raise "call SetTlsParms before calling StartTls"
         __start_tls(signature, options.to_native(signature))
         nil
       end
@@ -47,14 +47,14 @@ module Evented
       #   @return [String, nil]
     end
 
-    # TLS of a connection.
+    # TLS of one connection.
     class Connection
       # Begins TLS: on an accepted connection as the server, else as the client. What is sent from now on is encrypted,
       # and waits for the handshake. {#ssl_handshake_completed} follows, or {#unbind} with Errno::EPROTO and a
       # {#tls_error}.
       #
-      # Nobody is verified unless that is asked for: with `verify_peer` by {#ssl_verify_peer}, with `verify` as
-      # browsers do.
+      # Nobody is verified unless one asks for it: with `verify_peer` by {#ssl_verify_peer}, with `verify` as browsers
+      # do.
       #
       # @param args [Hash]
       # @option args [String] :private_key_file path of a PEM
@@ -84,7 +84,11 @@ module Evented
       def start_tls(args = {})
         options = TlsOptions.new(args)
         options.check
-        return OpenSSLTunnel.start(self, options) if args[:tls_backend] == :openssl
+        if args[:tls_backend] == :openssl
+          # Most programs never need it, nor openssl.
+          require_relative "openssl_tunnel"
+          return OpenSSLTunnel.start(self, options)
+        end
 
         EM.__start_tls(@signature, options.to_native(@signature))
         nil

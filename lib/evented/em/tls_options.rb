@@ -30,6 +30,15 @@ module Evented
         # @return [Array(String, String)] key and certificate, as PEM
         def own_rsa = @own_rsa ||= make_rsa
 
+        # Once.
+        def warn_of_dhparam
+          return if @warned_of_dhparam
+
+          @warned_of_dhparam = true
+          warn "evented: start_tls does without dhparam: ciphers with ECDHE are used instead, which all peers of " \
+               "today speak. For DHE, use tls_backend: :openssl."
+        end
+
         private
 
         def make_rsa
@@ -72,12 +81,7 @@ module Evented
 
       # @return [Integer] a sum of `EM_PROTO_…`
       def versions
-        return @versions if @versions
-
-        sum = Array(self[:ssl_version]).reduce(0) do |bits, name|
-          bits | VERSIONS.fetch(name.to_s.downcase) { raise "Unrecognized SSL/TLS Protocol: #{name}" }
-        end
-        @versions = sum.zero? ? DEFAULT_VERSIONS : sum
+        @versions ||= self[:ssl_version] ? named_versions : DEFAULT_VERSIONS
       end
 
       # @param signature [Integer] of the connection, which says which side this is
@@ -88,9 +92,9 @@ module Evented
         key, chain = identity(server)
         check_dhparam if server && self[:dhparam]
         name, send_name = server ? nil : server_name(signature)
-        protocols = Array(self[:alpn_protocols]).map(&:to_s)
         [server, key, chain, self[:verify_peer] ? true : false, self[:fail_if_no_peer_cert] ? true : false, send_name,
-         name, self[:cipher_list]&.to_s, versions, self[:ecdh_curve]&.to_s, protocols, roots]
+         name, self[:cipher_list]&.to_s, versions, self[:ecdh_curve]&.to_s, Array(self[:alpn_protocols]).map(&:to_s),
+         roots]
       end
 
       # @return [Array(String, String), nil] key and certificates as PEM, if there are both
@@ -106,6 +110,12 @@ module Evented
       def verify? = self[:verify] || self[:ca_file] ? true : false
 
       private
+
+      def named_versions
+        Array(self[:ssl_version]).reduce(0) do |sum, name|
+          sum | VERSIONS.fetch(name.to_s.downcase) { raise "Unrecognized SSL/TLS Protocol: #{name}" }
+        end
+      end
 
       def check_pairs
         if self[:private_key] && self[:private_key_file]
@@ -154,9 +164,9 @@ module Evented
 
       # There is no DHE with parameters of one's own any more, and nobody needs it beside ECDHE.
       def check_dhparam
-        return if File.readable?(self[:dhparam])
+        raise InvalidPrivateKey, "dhparam: BIO_new_file(#{self[:dhparam]}) failed" unless File.readable?(self[:dhparam])
 
-        raise InvalidPrivateKey, "dhparam: BIO_new_file(#{self[:dhparam]}) failed"
+        self.class.warn_of_dhparam
       end
 
       def rsa_only?

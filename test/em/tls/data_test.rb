@@ -5,18 +5,18 @@ require "support/em_tls"
 # Bytes go through as without TLS.
 class EMTLSDataTest < Minitest::Test
   def test_what_is_sent_before_the_handshake_arrives_first
-    received = exchange(post_init: ->(it) { it.send_data("one ") }, connection_completed: lambda { |it|
-      it.send_data("two ")
+    received = exchange(post_init: ->(me) { me.send_data("one ") }, connection_completed: lambda { |me|
+      me.send_data("two ")
     },
-                        ssl_handshake_completed: ->(it) { it.send_data("three") })
+                        ssl_handshake_completed: ->(me) { me.send_data("three") })
 
     assert_equal "one two three", received.call("one two three".size)
   end
 
-  def test_send_data_says_1
+  def test_send_data_says_one
     answers = []
-    handshake(client_acts: { connection_completed: ->(it) { answers << it.send_data("ab") },
-                             ssl_handshake_completed: ->(it) { answers << it.send_data("cd") } },
+    handshake(client_acts: { connection_completed: ->(me) { answers << me.send_data("ab") },
+                             ssl_handshake_completed: ->(me) { answers << me.send_data("cd") } },
               stop: -> { answers.size == 2 })
 
     assert_equal [1, 1], answers
@@ -25,8 +25,8 @@ class EMTLSDataTest < Minitest::Test
   def test_a_megabyte_arrives_both_ways
     bytes = Random.new(1).bytes(1_000_000)
     back = +""
-    handshake(server_acts: { receive_data: ->(it, data) { it.send_data(data) } },
-              client_acts: { ssl_handshake_completed: ->(it) { it.send_data(bytes) },
+    handshake(server_acts: { receive_data: ->(me, data) { me.send_data(data) } },
+              client_acts: { ssl_handshake_completed: ->(me) { me.send_data(bytes) },
                              receive_data: ->(_, data) { back << data } },
               stop: -> { back.bytesize >= bytes.bytesize })
 
@@ -34,7 +34,7 @@ class EMTLSDataTest < Minitest::Test
   end
 
   def test_what_is_received_is_binary_and_of_at_most_16_kib
-    handshake(client_acts: { ssl_handshake_completed: ->(it) { it.send_data("x" * 100_000) } },
+    handshake(client_acts: { ssl_handshake_completed: ->(me) { me.send_data("x" * 100_000) } },
               stop: -> { noted(:server, :receive_data).sum(&:bytesize) == 100_000 })
     pieces = noted(:server, :receive_data)
 
@@ -45,9 +45,9 @@ class EMTLSDataTest < Minitest::Test
   def test_everything_is_sent_before_it_closes
     each_version do |version|
       handshake(client: { ssl_version: version },
-                client_acts: { ssl_handshake_completed: lambda { |it|
-                  it.send_data("x" * 500_000)
-                  it.close_connection_after_writing
+                client_acts: { ssl_handshake_completed: lambda { |me|
+                  me.send_data("x" * 500_000)
+                  me.close_connection_after_writing
                 } })
 
       assert_equal 500_000, noted(:server, :receive_data).sum(&:bytesize)
@@ -59,9 +59,9 @@ class EMTLSDataTest < Minitest::Test
     not_of_eventmachine("loses that")
     each_version do |version|
       handshake(client: { ssl_version: version },
-                client_acts: { connection_completed: lambda { |it|
-                  it.send_data("x" * 500_000)
-                  it.close_connection_after_writing
+                client_acts: { connection_completed: lambda { |me|
+                  me.send_data("x" * 500_000)
+                  me.close_connection_after_writing
                 } })
 
       assert_equal 500_000, noted(:server, :receive_data).sum(&:bytesize)
@@ -72,9 +72,9 @@ class EMTLSDataTest < Minitest::Test
   def test_after_closing_nothing_is_taken
     not_of_eventmachine("says 1")
     answer = nil
-    handshake(client_acts: { ssl_handshake_completed: lambda { |it|
-      it.close_connection_after_writing
-      answer = it.send_data("too late")
+    handshake(client_acts: { ssl_handshake_completed: lambda { |me|
+      me.close_connection_after_writing
+      answer = me.send_data("too late")
     } })
 
     assert_equal 0, answer
@@ -111,11 +111,11 @@ class EMTLSDataTest < Minitest::Test
     not_of_eventmachine("hands it out as data")
     # The callback suspends, and what follows waits for it.
     log = []
-    acts = { receive_data: lambda { |it, data|
+    acts = { receive_data: lambda { |me, data|
       next unless data == "STARTTLS\n"
 
       sleep(0.05)
-      it.start_tls
+      me.start_tls
     } }
     handler = Class.new(Told) { def ssl_handshake_completed = note(:ssl_handshake_completed) }
     em do
@@ -134,14 +134,14 @@ class EMTLSDataTest < Minitest::Test
 
   def test_a_paused_connection_gets_nothing_until_it_goes_on
     early = nil
-    resume = lambda do |it|
+    resume = lambda do |me|
       early = noted(:server, :receive_data)
-      it.resume
+      me.resume
     end
-    handshake(server_acts: { ssl_handshake_completed: lambda { |it|
-      it.pause
-      EM.add_timer(0.1) { resume.call(it) }
-    } }, client_acts: { ssl_handshake_completed: ->(it) { EM.add_timer(0.02) { it.send_data("hello") } } },
+    handshake(server_acts: { ssl_handshake_completed: lambda { |me|
+      me.pause
+      EM.add_timer(0.1) { resume.call(me) }
+    } }, client_acts: { ssl_handshake_completed: ->(me) { EM.add_timer(0.02) { me.send_data("hello") } } },
               stop: -> { noted(:server, :receive_data) == ["hello"] })
 
     assert_empty early
@@ -158,7 +158,7 @@ class EMTLSDataTest < Minitest::Test
         end
       end
       _, near = serve(relay, [], :near, {})
-      EM.connect(HOST, near, Secured, [], :client, {}, { ssl_handshake_completed: ->(it) { it.send_data("relayed") } })
+      EM.connect(HOST, near, Secured, [], :client, {}, { ssl_handshake_completed: ->(me) { me.send_data("relayed") } })
       stop_once { log.include?([:far, :receive_data, "relayed"]) }
     end
   end
@@ -169,8 +169,8 @@ class EMTLSDataTest < Minitest::Test
       em do
         path = File.join(directory, "tls")
         EM.start_unix_domain_server(path, Secured, log, :server, {})
-        EM.connect_unix_domain(path, Secured, [], :client, {}, { ssl_handshake_completed: lambda { |it|
-          it.send_data("hi")
+        EM.connect_unix_domain(path, Secured, [], :client, {}, { ssl_handshake_completed: lambda { |me|
+          me.send_data("hi")
         } })
         stop_once { log.include?([:server, :receive_data, "hi"]) }
       end
@@ -179,9 +179,9 @@ class EMTLSDataTest < Minitest::Test
 
   def test_outbound_bytes_are_counted
     size = nil
-    handshake(client_acts: { ssl_handshake_completed: lambda { |it|
-      it.send_data("x" * 10_000)
-      size = it.get_outbound_data_size
+    handshake(client_acts: { ssl_handshake_completed: lambda { |me|
+      me.send_data("x" * 10_000)
+      size = me.get_outbound_data_size
     } }, stop: -> { size })
 
     assert_operator size, :>=, 10_000
@@ -191,7 +191,7 @@ class EMTLSDataTest < Minitest::Test
     log = []
     em do
       _, port = serve(Told, [], :silent)
-      EM.connect(HOST, port, Secured, log, :client, {}, { post_init: ->(it) { it.comm_inactivity_timeout = 0.2 } })
+      EM.connect(HOST, port, Secured, log, :client, {}, { post_init: ->(me) { me.comm_inactivity_timeout = 0.2 } })
       stop_once { log.any? { |_, event,| event == :unbind } }
     end
 

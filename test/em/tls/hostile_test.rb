@@ -51,7 +51,7 @@ class EMTLSHostileTest < Minitest::Test
     not_of_eventmachine("has none")
     why = nil
     em do
-      _, port = serve(Secured, [], :server, {}, { unbind: ->(it, *) { why = it.tls_error } })
+      _, port = serve(Secured, [], :server, {}, { unbind: ->(me, *) { why = me.tls_error } })
       TCPSocket.new(HOST, port).tap { |socket| socket.write(hello.byteslice(0, 50)) && socket.close }
       stop_once { why }
     end
@@ -74,7 +74,7 @@ class EMTLSHostileTest < Minitest::Test
   end
 
   def test_who_never_ends_a_handshake_is_ended_by_the_timeout
-    with_a_good_client({ post_init: ->(it) { it.comm_inactivity_timeout = 0.2 } }) do |port|
+    with_a_good_client({ post_init: ->(me) { me.comm_inactivity_timeout = 0.2 } }) do |port|
       TCPSocket.new(HOST, port).tap { |socket| socket.write(hello.byteslice(0, 60)) }
     end
 
@@ -87,7 +87,7 @@ class EMTLSHostileTest < Minitest::Test
     em do
       _, far = serve(Secured, log, :server, {})
       _, near = serve(tampering_with(far))
-      EM.connect(HOST, near, Secured, [], :client, {}, { ssl_handshake_completed: ->(it) { it.send_data("x" * 300) } })
+      EM.connect(HOST, near, Secured, [], :client, {}, { ssl_handshake_completed: ->(me) { me.send_data("x" * 300) } })
       stop_once { log.any? { |_, event,| event == :unbind } }
     end
 
@@ -118,10 +118,10 @@ class EMTLSHostileTest < Minitest::Test
     log = []
     em(limit: 60) do
       _, port = serve(Secured, log, :server, TLSCertificates.leaf.options,
-                      { receive_data: ->(it, data) { it.send_data(data) } })
+                      { receive_data: ->(me, data) { me.send_data(data) } })
       1000.times do |number|
-        EM.connect(HOST, port, Secured, log, number, {}, { ssl_handshake_completed: lambda { |it|
-          it.send_data(number.to_s)
+        EM.connect(HOST, port, Secured, log, number, {}, { ssl_handshake_completed: lambda { |me|
+          me.send_data(number.to_s)
         } })
       end
       stop_once { log.count { |who, event,| who != :server && event == :receive_data } == 1000 }
@@ -148,7 +148,7 @@ class EMTLSHostileTest < Minitest::Test
   def with_a_good_client(acts = {})
     @log = []
     good = []
-    acts = acts.merge(receive_data: ->(it, data) { it.send_data(data) })
+    acts = acts.merge(receive_data: ->(me, data) { me.send_data(data) })
     bad = nil
     em do
       names = %i[server other].each
@@ -159,7 +159,7 @@ class EMTLSHostileTest < Minitest::Test
       end, @log)
       bad = yield port
       EM.add_timer(0.05) do
-        EM.connect(HOST, port, Secured, good, :good, {}, { ssl_handshake_completed: ->(it) { it.send_data("hello") } })
+        EM.connect(HOST, port, Secured, good, :good, {}, { ssl_handshake_completed: ->(me) { me.send_data("hello") } })
       end
       stop_once { !noted(:server, :unbind).empty? && good.last == [:good, :receive_data, "hello"] }
     end

@@ -15,22 +15,22 @@ class EMTLSNamesTest < Minitest::Test
     { "ECDHE-RSA-AES128-GCM-SHA256" => [128, rsa], "ECDHE-RSA-AES256-GCM-SHA384" => [256, rsa],
       "ECDHE-RSA-CHACHA20-POLY1305" => [256, rsa], "ECDHE-ECDSA-AES128-GCM-SHA256" => [128, TLSCertificates.leaf],
       "ECDHE-ECDSA-AES256-GCM-SHA384" => [256, TLSCertificates.leaf] }.each do |cipher, (bits, identity)|
-      answers = told(QUESTIONS, server: identity.options, client: { cipher_list: cipher, ssl_version: :TLSv1_2 })
+      answers = told(QUESTIONS, server: identity.options, client: { cipher_list: cipher, ssl_version: "TLSv1_2" })
 
       assert_equal [[cipher, bits, "TLSv1.2"]] * 2, answers
     end
   end
 
   def test_a_server_without_a_certificate_serves_rsa_if_nothing_else_is_allowed
-    list = { cipher_list: "ECDHE-RSA-AES128-GCM-SHA256", ssl_version: :TLSv1_2 }
+    list = { cipher_list: "ECDHE-RSA-AES128-GCM-SHA256", ssl_version: "TLSv1_2" }
 
     assert_equal "ECDHE-RSA-AES128-GCM-SHA256", told(QUESTIONS, server: list, client: list).dig(0, 0)
   end
 
   def test_before_the_handshake_there_is_nothing_to_tell
     answers = nil
-    handshake(client_acts: { connection_completed: lambda { |it|
-      answers = [:get_peer_cert, :get_sni_hostname, *QUESTIONS].map { |question| it.public_send(question) }
+    handshake(client_acts: { connection_completed: lambda { |me|
+      answers = [:get_peer_cert, :get_sni_hostname, *QUESTIONS].map { |question| me.public_send(question) }
     } }, stop: -> { answers })
 
     assert_equal [nil, nil, "(NONE)", nil, "(NONE)"], answers
@@ -39,9 +39,9 @@ class EMTLSNamesTest < Minitest::Test
   def test_in_unbind_there_is_nothing_any_more
     answers = nil
     handshake(client_acts: { ssl_handshake_completed: lambda(&:close_connection),
-                             unbind: lambda { |it, *|
+                             unbind: lambda { |me, *|
                                answers = [:get_peer_cert, *QUESTIONS].map do |one|
-                                 it.public_send(one)
+                                 me.public_send(one)
                                end
                              } })
 
@@ -87,8 +87,8 @@ class EMTLSNamesTest < Minitest::Test
   def test_tls_error_says_why
     not_of_eventmachine("prints it")
     why = nil
-    handshake(client: { ssl_version: :TLSv1_3 }, server: { ssl_version: :TLSv1_2 },
-              server_acts: { unbind: ->(it, *) { why = it.tls_error } })
+    handshake(client: { ssl_version: "TLSv1_3" }, server: { ssl_version: "TLSv1_2" },
+              server_acts: { unbind: ->(me, *) { why = me.tls_error } })
 
     assert_match(/tls12/i, why)
   end
@@ -96,8 +96,8 @@ class EMTLSNamesTest < Minitest::Test
   def test_without_an_error_it_is_nil
     not_of_eventmachine("has none")
     errors = []
-    tell = { ssl_handshake_completed: ->(it) { (errors << it.tls_error) && it.close_connection },
-             unbind: ->(it, *) { errors << it.tls_error } }
+    tell = { ssl_handshake_completed: ->(me) { (errors << me.tls_error) && me.close_connection },
+             unbind: ->(me, *) { errors << me.tls_error } }
     handshake(client_acts: tell)
 
     assert_equal [nil, nil], errors
@@ -109,7 +109,7 @@ class EMTLSNamesTest < Minitest::Test
   def told(questions, **)
     answers = {}
     note = lambda do |name|
-      { ssl_handshake_completed: ->(it) { answers[name] = questions.map { |question| it.public_send(question) } } }
+      { ssl_handshake_completed: ->(me) { answers[name] = questions.map { |question| me.public_send(question) } } }
     end
     handshake(client_acts: note.call(:client), server_acts: note.call(:server), stop: -> { answers.size == 2 }, **)
     answers.values_at(:client, :server)

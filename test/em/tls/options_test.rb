@@ -57,10 +57,10 @@ class EMTLSOptionsTest < Minitest::Test
   end
 
   def test_versions_are_known_by_name
-    [:TLSv1_2, "tlsv1_3", ["TLSV1_2", :tlsv1_3], %w[sslv3 tlsv1 tlsv1_1 tlsv1_2]].each do |versions|
+    ["TLSv1_2", "tlsv1_3", ["TLSV1_2", :tlsv1_3], %w[sslv3 tlsv1 tlsv1_1 tlsv1_2]].each do |versions|
       assert_nil client_takes(ssl_version: versions)
     end
-    error = client_takes(ssl_version: [:tlsv1_2, "SSLv99"])
+    error = client_takes(ssl_version: %w[tlsv1_2 SSLv99])
 
     assert_instance_of RuntimeError, error
     assert_equal "Unrecognized SSL/TLS Protocol: SSLv99", error.message
@@ -133,10 +133,21 @@ class EMTLSOptionsTest < Minitest::Test
     assert_match "dhparam", error.message
   end
 
+  def test_they_are_not_used_which_is_said_once
+    not_of_eventmachine("uses them")
+    file = TLSCertificates.file("parameters")
+    _, said = capture_io { 2.times { server_takes(dhparam: file) } }
+
+    assert_operator said.scan("dhparam").size, :<=, 1
+    _, said = capture_io { server_takes(dhparam: file) }
+
+    assert_empty said
+  end
+
   def test_a_connection_begins_tls_once
     not_of_eventmachine("aborts")
     second = nil
-    handshake(client_acts: { ssl_handshake_completed: ->(it) { second = raised_by { it.start_tls } } },
+    handshake(client_acts: { ssl_handshake_completed: ->(me) { second = raised_by { me.start_tls } } },
               stop: -> { second })
 
     assert_instance_of RuntimeError, second
@@ -157,7 +168,7 @@ class EMTLSOptionsTest < Minitest::Test
 
   def test_only_protocols_that_are_not_spoken_any_more_are_an_error
     not_of_eventmachine("leaves that to OpenSSL")
-    error = client_takes(ssl_version: %i[sslv3 tlsv1 tlsv1_1])
+    error = client_takes(ssl_version: %w[sslv3 tlsv1 tlsv1_1])
 
     assert_instance_of RuntimeError, error
     assert_match "allow TLSv1_2 or TLSv1_3", error.message
@@ -165,7 +176,7 @@ class EMTLSOptionsTest < Minitest::Test
 
   def test_a_list_that_leaves_no_cipher_is_an_error
     not_of_eventmachine("takes all ciphers then")
-    error = client_takes(ssl_version: :tlsv1_2, cipher_list: "DHE-RSA-AES256-SHA")
+    error = client_takes(ssl_version: "tlsv1_2", cipher_list: "DHE-RSA-AES256-SHA")
 
     assert_instance_of RuntimeError, error
     assert_match "ECDHE-RSA-AES256-GCM-SHA384", error.message

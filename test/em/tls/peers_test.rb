@@ -8,7 +8,7 @@ class EMTLSPeersTest < Minitest::Test
   # Answers any request.
   class Web < EM::Connection
     def initialize(options)
-      super
+      super()
       @options = options
     end
 
@@ -57,9 +57,9 @@ class EMTLSPeersTest < Minitest::Test
     options = TLSCertificates.leaf.options.merge(verify_peer: true, fail_if_no_peer_cert: true)
     mine = TLSCertificates.self_signed
     output, errors = command(Secured, log, :server, options,
-                             { ssl_handshake_completed: lambda { |it|
-                               it.send_data("hello s_client\n")
-                               it.close_connection_after_writing
+                             { ssl_handshake_completed: lambda { |me|
+                               me.send_data("hello s_client\n")
+                               me.close_connection_after_writing
                              } }) do |port|
       ["openssl", "s_client", "-connect", "127.0.0.1:#{port}", "-servername", "a.example", "-CAfile", root,
        "-verify_return_error", "-cert", TLSCertificates.file(mine.pem), "-key", TLSCertificates.file(mine.key_pem),
@@ -127,7 +127,7 @@ class EMTLSPeersTest < Minitest::Test
   def test_rubys_client_agrees_on_a_protocol_above
     not_of_eventmachine("has no ALPN")
     protocol = nil
-    ruby_client({ alpn_protocols: ["h2"] }, ->(it) { protocol = it.alpn_protocol }) do |context|
+    ruby_client({ alpn_protocols: ["h2"] }, ->(me) { protocol = me.alpn_protocol }) do |context|
       context.alpn_protocols = ["http/1.1", "h2"]
     end
 
@@ -171,7 +171,7 @@ class EMTLSPeersTest < Minitest::Test
     heard = +""
     em do
       EM.connect(HOST, port, Secured, [], :client, options,
-                 { ssl_handshake_completed: ->(it) { it.send_data(said) }, receive_data: ->(_, data) { heard << data },
+                 { ssl_handshake_completed: ->(me) { me.send_data(said) }, receive_data: ->(_, data) { heard << data },
                    unbind: ->(*) { EM.stop } })
       stop_once { heard == answered }
     end
@@ -181,7 +181,7 @@ class EMTLSPeersTest < Minitest::Test
 
   def ruby_client(options, completed = nil, &configure)
     result = nil
-    acts = { receive_data: ->(it, data) { it.send_data(data.upcase) } }
+    acts = { receive_data: ->(me, data) { me.send_data(data.upcase) } }
     acts[:ssl_handshake_completed] = completed if completed
     em do
       _, port = serve(Secured, [], :server, options, acts)

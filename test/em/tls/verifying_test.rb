@@ -35,6 +35,7 @@ class EMTLSVerifyingTest < Minitest::Test
     pem = noted(:client, :ssl_verify_peer).first
 
     refute_predicate pem, :frozen?
+    assert_equal Encoding::BINARY, pem.encoding
     assert_equal certs.self_signed.pem, OpenSSL::X509::Certificate.new(pem).to_pem
   end
 
@@ -70,7 +71,7 @@ class EMTLSVerifyingTest < Minitest::Test
   end
 
   def test_the_default_answer_is_no
-    handshake(client: { verify_peer: true }, client_acts: { ssl_verify_peer: ->(it, pem) { default_answer(it, pem) } })
+    handshake(client: { verify_peer: true }, client_acts: { ssl_verify_peer: ->(me, pem) { default_answer(me, pem) } })
 
     assert_equal [Errno::EPROTO], noted(:client, :unbind)
   end
@@ -203,7 +204,7 @@ class EMTLSVerifyingTest < Minitest::Test
   def assert_refused(why, identity, options)
     only_here
     error = nil
-    handshake(server: identity.options, client: options, client_acts: { unbind: ->(it, *) { error = it.tls_error } })
+    handshake(server: identity.options, client: options, client_acts: { unbind: ->(me, *) { error = me.tls_error } })
 
     assert_equal [Errno::EPROTO], noted(:client, :unbind)
     refute_includes of(@log, :client), :ssl_handshake_completed

@@ -215,7 +215,7 @@ fn accepts(root: VALUE, pem: &str, state: &Cell<c_int>) -> bool {
         let Question { root, pem } = unsafe { &*(question as *const Question<'_>) };
         // SAFETY: with the GVL; Ruby copies the bytes.
         unsafe {
-            let pem = rb_sys::rb_utf8_str_new(pem.as_ptr().cast(), pem.len() as _);
+            let pem = rb_sys::rb_str_new(pem.as_ptr().cast(), pem.len() as _);
             rb_funcallv(*root, known().ssl_verify_peer, 1, &raw const pem)
         }
     }
@@ -263,7 +263,7 @@ fn text(text: Option<impl AsRef<[u8]>>) -> VALUE {
         Some(text) => {
             let bytes = text.as_ref();
             // SAFETY: with the GVL; Ruby copies the bytes.
-            unsafe { rb_sys::rb_utf8_str_new(bytes.as_ptr().cast(), bytes.len() as _) }
+            unsafe { rb_sys::rb_str_new(bytes.as_ptr().cast(), bytes.len() as _) }
         }
     }
 }
