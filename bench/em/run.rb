@@ -69,9 +69,7 @@ end
 
 wanted = options[:idle]
 options[:idle] = Bench::Idle.attainable(wanted)
-if options[:idle] < wanted
-  report.note("#{wanted} idle connections (a process may not have that many descriptors here)")
-end
+report.note("#{wanted} idle connections (a process may not have that many descriptors here)") if options[:idle] < wanted
 if options[:idle].positive?
   [options[:rounds], 3].min.times do
     subjects.each do |subject|
