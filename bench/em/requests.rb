@@ -21,8 +21,7 @@ module Bench
 
       { requests: count, requests_a_second: count / microseconds(took) * 1e6, user: user * 1e6 / count,
         system: system * 1e6 / count, cpu: (user + system) * 1e6 / count,
-        median_latency: microseconds(report[/^ +50% +(\S+)/, 1]),
-        high_latency: microseconds(report[/^ +99% +(\S+)/, 1]) }
+        median_latency: latency(report, 50), high_latency: latency(report, 99) }
     end
 
     def self.run(*command)
@@ -32,6 +31,9 @@ module Bench
       report
     end
     private_class_method :run
+
+    def self.latency(report, percent) = microseconds(report[/^ +#{percent}% +(\S+)/, 1])
+    private_class_method :latency
 
     def self.microseconds(text)
       Float(text[/[\d.]+/]) * { "us" => 1, "ms" => 1e3, "s" => 1e6, "m" => 6e7 }.fetch(text[/[a-z]+/])

@@ -67,12 +67,10 @@ options[:connections].each do |connections|
   end
 end
 
+wanted = options[:idle]
+options[:idle] = Bench::Idle.attainable(wanted)
+report.note("#{wanted} idle connections (a process may not have that many descriptors here)") if options[:idle] < wanted
 if options[:idle].positive?
-  wanted = options[:idle]
-  options[:idle] = Bench::Idle.attainable(wanted)
-  unless options[:idle] == wanted
-    report.note("#{wanted} idle connections (a process may not have that many descriptors here)")
-  end
   [options[:rounds], 3].min.times do
     subjects.each do |subject|
       measure.call(subject, "#{options[:idle]} idle connections", options[:idle]) do |answering|
