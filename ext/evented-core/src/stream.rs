@@ -3,12 +3,12 @@
 //! # The life of a stream
 //!
 //! A descriptor is added ([`Streams::add`]) and gets a signature. What it wants from the driver follows from its
-//! state, in one place ([`wants`]): after anything has changed, [`Streams::flush`] asks the driver for what is
-//! missing and stops what is not wanted any more. What comes ([`arrive`]) changes the state again and becomes an
+//! state, in one place (`wants`): after anything has changed, [`Streams::flush`] asks the driver for what is
+//! missing and stops what is not wanted any more. What comes (`arrive`) changes the state again and becomes an
 //! [`Event`] for the binding. A stream that has an event under way gets no other until [`Streams::done`]: meanwhile
 //! they wait in its backlog, in order. It ends with one last event, [`Event::Unbound`].
 //!
-//! Events are handed out by a pass ([`pass`]): timers, then what has come, then ticks, then streams that were
+//! Events are handed out by a pass (`pass`): timers, then what has come, then ticks, then streams that were
 //! idle for too long, then those that end.
 //!
 //! Like the tables, streams are guarded by the GVL and never meet the kernel while their owner sleeps (I-2): any

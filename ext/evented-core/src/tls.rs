@@ -3,14 +3,14 @@
 //! # The life of a session
 //!
 //! What a program asks for is a plain set of [`Options`]. The first time that set is seen it becomes a [`Config`]
-//! ([`config`]): keys are read and compared with their certificates, OpenSSL's names of ciphers and curves are looked
+//! ([`config()`]): keys are read and compared with their certificates, OpenSSL's names of ciphers and curves are looked
 //! up. All later connections with the same options share it, and with it sessions that can be resumed. Each connection
 //! has a [`Session`], which is fed what has come ([`Session::receive`]) and asked what is to leave
 //! ([`Session::take_ciphertext`]): it never sees a descriptor.
 //!
 //! Options, names, orders and errors are EventMachine's, whose TLS is OpenSSL's; the protocol is rustls's. Who is
 //! trusted is asked of the program (`ssl_verify_peer`), checked against roots, or not asked at all, as EventMachine
-//! does unless told otherwise ([`verifier`]).
+//! does unless told otherwise (`verifier`).
 #![forbid(unsafe_code)]
 
 mod certificate;
