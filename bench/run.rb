@@ -1,30 +1,33 @@
 # frozen_string_literal: true
 
-# Runs a suite of benchmarks: `ruby bench/run.rb micro`, or `rake bench:micro`.
+# Runs benchmarks: `ruby bench/run.rb [CASE…]`, or `rake bench`, `rake bench:CASE`.
 
 require "optparse"
 require_relative "harness"
 
-options = { rounds: 7 }
+options = { rounds: 5 }
 usage = OptionParser.new do |parser|
-  parser.banner = "Usage: ruby bench/run.rb SUITE [options]"
-  parser.on("--rounds N", Integer, "samples of each subject (#{options[:rounds]})")
-  parser.on("--only CASE,…", Array, "these cases only")
+  parser.banner = "Usage: ruby bench/run.rb [CASE…] [options]\n\nCases: #{Bench::Runner.names.join(", ")}\n\n"
+  parser.on("--rounds N", Integer, "samples of each subject (#{options[:rounds]}; of servers 3)")
+  parser.on("--only SUBJECT,…", Array, "these subjects or families only")
   parser.on("--smoke", "each once, with little work: does it still run?")
-  parser.on("--save", "write bench/results/SUITE.json and .md")
+  parser.on("--save", "keep them under bench/results: JSON, a picture, and README.md")
 end
+
+# What is started inherits it: servers of thousands of connections.
+Process.setrlimit(:NOFILE, Process.getrlimit(:NOFILE).last)
 
 begin
   usage.parse!(into: options)
-  suite = Bench::Suite.load(ARGV.fetch(0) { raise OptionParser::MissingArgument, "SUITE" }, only: options[:only])
-rescue OptionParser::ParseError, ArgumentError => e
+  names = ARGV.empty? ? Bench::Runner.names : ARGV
+  effort = options[:smoke] ? Bench::Effort.smoke : Bench::Effort.full(rounds: options[:rounds])
+  Bench::Runner.new(names, effort: effort, subjects: options[:only]).run do |results|
+    puts results, "\n"
+    results.save if options[:save] && !results.empty?
+  end
+  Bench::Report.new.save if options[:save]
+rescue OptionParser::ParseError => e
   abort "bench: #{e.message}\n\n#{usage}"
-end
-
-begin
-  results = suite.run(rounds: options[:smoke] ? 1 : options[:rounds], smoke: options[:smoke])
-rescue Bench::Suite::Failure => e
+rescue Bench::Failure => e
   abort "bench: #{e.message}"
 end
-puts results
-results.save if options[:save]

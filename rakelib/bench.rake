@@ -1,29 +1,23 @@
 # frozen_string_literal: true
 
-suites = {
-  micro: "a switch, a spawn, queues, sockets and sleepers, under schedulers",
-  tasks: "what tasks cost: spawn, wait, switch, queues, timeouts, semaphores, memory"
-}
+cases = Dir[File.expand_path("../bench/cases/*.rb", __dir__)].map { |file| File.basename(file, ".rb") }.sort
 
-desc "Run all benchmarks and keep the results"
-task bench: [*suites.keys, :em].map { |name| "bench:#{name}" }
+desc "Run all benchmarks, beside the floors and the peers, and keep the results (under 15 minutes)"
+task bench: :compile do
+  ruby "bench/run.rb", "--save"
+end
 
 namespace :bench do
-  suites.each do |name, what|
-    desc "Measure #{what}; beside the floor and the peers; keep the results"
+  cases.each do |name|
+    measures = File.read(File.expand_path("../bench/cases/#{name}.rb", __dir__))[/measures "(.*?)[";]/, 1]
+    desc "Measure: #{measures}"
     task name => :compile do
-      ruby "bench/run.rb", name.to_s, "--save"
+      ruby "bench/run.rb", name, "--save"
     end
-  end
-
-  desc "Measure an HTTP answerer on EventMachine's API; beside EventMachine itself and C; keep the results"
-  task em: :compile do
-    ruby "bench/em/run.rb", "--save"
   end
 
   desc "Run every benchmark once, briefly, to see that it still runs"
   task smoke: :compile do
-    suites.each_key { |name| ruby "bench/run.rb", name.to_s, "--smoke" }
-    ruby "bench/em/run.rb", "--smoke"
+    ruby "bench/run.rb", "--smoke"
   end
 end

@@ -1,21 +1,43 @@
 # frozen_string_literal: true
 
 module Bench
-  # What the samples of one subject say, in nanoseconds an operation; the first three in bytes if memory was measured.
-  Figures = Data.define(:median, :lowest, :highest, :cpu, :user, :system, :peak_memory_kib, :context_switches) do
-    def self.of(samples)
-      values = samples.map { |sample| sample[:bytes] || nanoseconds(sample, :wall) }
-      new(median: median(values), lowest: values.min, highest: values.max,
-          cpu: median(samples.map { |sample| nanoseconds(sample, :user) + nanoseconds(sample, :system) }),
-          user: median(samples.map { |sample| nanoseconds(sample, :user) }),
-          system: median(samples.map { |sample| nanoseconds(sample, :system) }),
-          peak_memory_kib: samples.filter_map { |sample| sample[:peak_memory_kib] }.max,
-          context_switches: median(samples.map { |sample| sample[:context_switches].fdiv(sample[:operations]) }))
+  # What the samples of one subject say: nanoseconds an operation, bytes, microseconds of latency.
+  module Figures
+    module_function
+
+    # @param samples [Array<Hash>]
+    # @param unit [Symbol] what matters, see Case::UNITS
+    # @return [Hash{Symbol => Float}]
+    def of(samples, unit)
+      values = samples.map { |sample| value(sample, unit) }
+      figures = { median: median(values), lowest: values.min, highest: values.max, samples: samples.size }
+      %i[user system].each { |name| figures[name] = over(samples) { |sample| nanoseconds(sample, name) } }
+      figures.update(
+        cpu: over(samples) { |sample| value(sample, :cpu) },
+        operations_a_second: over(samples) { |sample| sample[:wall] && (sample[:operations] / sample[:wall]) },
+        context_switches: over(samples) { |sample| sample[:context_switches].fdiv(sample[:operations]) },
+        peak_memory_kib: samples.filter_map { |sample| sample[:peak_memory_kib] }.max
+      )
+      %i[syscalls p50 p99 p999 highest_latency].each { |name| figures[name] = over(samples) { |sample| sample[name] } }
+      figures.compact
     end
 
-    def self.nanoseconds(sample, what) = sample[what] * 1e9 / sample[:operations]
+    def value(sample, unit)
+      case unit
+      when :wall then nanoseconds(sample, :wall)
+      when :cpu then nanoseconds(sample, :user) + nanoseconds(sample, :system)
+      else sample.fetch(unit)
+      end
+    end
 
-    def self.median(values)
+    def nanoseconds(sample, what) = sample[what] * 1e9 / sample[:operations]
+
+    def over(samples, &)
+      values = samples.filter_map(&)
+      median(values) unless values.empty?
+    end
+
+    def median(values)
       sorted = values.sort
       (sorted[(sorted.size - 1) / 2] + sorted[sorted.size / 2]) / 2.0
     end

@@ -1,6 +1,8 @@
 # frozen_string_literal: true
 
 require "etc"
+require_relative "commands"
+require_relative "tracer"
 
 module Bench
   # Where it was measured. A figure without this means nothing.
@@ -8,10 +10,12 @@ module Bench
     module_function
 
     def describe
-      {
-        date: Time.now.utc.strftime("%F"), commit: commit, cpu: cpu, cores: Etc.nprocessors,
-        kernel: Etc.uname.values_at(:sysname, :release).join(" "), ruby: RUBY_DESCRIPTION
-      }
+      @describe ||= {
+        date: Time.now.utc.strftime("%F"), commit: commit, cpu: cpu, cores: Etc.nprocessors, load: load_average,
+        kernel: Etc.uname.values_at(:sysname, :release).join(" "), ruby: RUBY_DESCRIPTION,
+        pinned: Commands.on_core(0).any? ? "servers and their load, to a core each" : "no",
+        system_calls_by: Tracer.tool&.to_s
+      }.compact
     end
 
     def commit
@@ -31,5 +35,8 @@ module Bench
     rescue Errno::ENOENT
       Etc.uname[:machine]
     end
+
+    # What else went on as it began, by the kernel's figure for the last minute.
+    def load_average = File.exist?("/proc/loadavg") ? File.read("/proc/loadavg").split.first : "unknown"
   end
 end

@@ -17,9 +17,17 @@ module Bench
       columns.transpose.map { |cells| "| #{cells.join(" | ")} |" }.join("\n")
     end
 
-    # @return [String] with commas, without a fraction
-    def number(value)
-      value < 1_000 ? format("%.0f", value) : value.round.to_s.gsub(/(?<=\d)(?=(\d{3})+\z)/, ",")
+    # @return [String] with commas; with a fraction where it is small
+    def number(value) = value < 10 ? decimal(value) : whole(value.round)
+
+    # @return [String] the same for what may be a word as well
+    def whole(value) = value.is_a?(Integer) ? value.to_s.gsub(/(?<=\d)(?=(\d{3})+\z)/, ",") : value.to_s
+
+    # @return [String] with two digits that say something
+    def decimal(value)
+      return "0" if value.zero?
+
+      value < 0.1 ? format("%.1g", value) : format("%.2f", value)
     end
   end
 end

@@ -2,64 +2,89 @@
 
 require "fileutils"
 require "json"
+require_relative "chart"
+require_relative "table"
 
 module Bench
-  # What a suite found, case by case: to print, and to keep under bench/results.
+  # What was found for one case: to print, and to keep under bench/results as JSON and as a picture.
   class Results
-    Entry = Data.define(:case, :samples, :notes) do
-      # [Hash<String, Figures>] by subject, of those that have samples
-      def figures
-        samples.reject { |_, list| list.empty? }.transform_values { |list| Figures.of(list) }
+    DIRECTORY = "#{ROOT}/bench/results".freeze
+
+    # [Case]
+    attr_reader :case
+
+    def initialize(kase)
+      @case = kase
+      @samples = Hash.new { |variants, variant| variants[variant] = Hash.new { |names, name| names[name] = [] } }
+      @families = {}
+      @left_out = {}
+      @lock = Mutex.new
+    end
+
+    def add(subject, variant, sample)
+      @lock.synchronize do
+        @families[subject.name] = subject.family
+        @samples[variant][subject.name] << sample
       end
     end
 
-    def initialize(suite)
-      @suite = suite
-      @entries = []
-      @machine = Machine.describe
+    # Once is enough, for this variant (or for all).
+    def leave_out(subject, reason, variant = nil)
+      @lock.synchronize { @left_out[[subject, variant]] = reason }
     end
 
-    def add(kase, samples, notes)
-      @entries << Entry.new(kase, samples, notes)
-    end
+    def left_out?(subject, variant) = @left_out.key?([subject, variant])
 
-    # Markdown that reads well on a terminal too.
-    def to_s
-      facts = @machine.merge(software).map { |name, value| "#{name}: #{value}" }.join(" · ")
-      ["# #{@suite}", facts, *@entries.map { |entry| Table.new(entry).to_s }].join("\n\n")
-    end
+    def empty? = @samples.empty?
 
+    def to_s = Table.new(to_h).to_s
+
+    # As it is kept; {Table}, {Chart} and {Goals} read the same.
     def to_h
-      cases = @entries.to_h do |entry|
-        [entry.case.name, {
-          measures: entry.case.measures, floor: entry.case.floor_title, left_out: entry.notes,
-          (entry.case.unit == "ns" ? :nanoseconds_an_operation : :bytes_each) =>
-            entry.figures.transform_values(&:to_h),
-          samples: entry.samples
-        }]
-      end
-      { suite: @suite, **@machine, **software, cases: cases }
+      @to_h ||= {
+        case: @case.name, measures: @case.measures, floor: @case.floor_title, unit: @case.unit.to_s,
+        variants_of: @case.variants_title, machine: Machine.describe.merge(software),
+        goals: @case.goals.map(&:to_h), left_out: notes,
+        variants: @samples.map { |variant, subjects| { variant: variant, subjects: subjects(subjects) } }
+      }.compact
     end
 
     def save
-      directory = FileUtils.mkdir_p("#{ROOT}/bench/results").first
-      File.write("#{directory}/#{@suite}.json", "#{JSON.pretty_generate(to_h)}\n")
-      File.write("#{directory}/#{@suite}.md", "#{self}\n")
-      warn "bench: wrote #{directory}/#{@suite}.json and .md"
+      FileUtils.mkdir_p(DIRECTORY)
+      File.write("#{DIRECTORY}/#{@case.name}.json", "#{JSON.pretty_generate(to_h)}\n")
+      Chart.new(to_h).save("#{DIRECTORY}/#{@case.name}.svg")
     end
 
     private
 
+    def subjects(subjects)
+      floors, others = [*SUBJECTS, *@case.programs].partition { |subject| subject.family == "floor" }
+      order = (floors + others).map(&:name)
+      subjects.sort_by { |name, _| order.index(name) }.map do |name, samples|
+        plain = samples.map { |sample| sample.except(:driver, :versions, :yjit) }
+        { name: name, family: @families[name], **Figures.of(samples, @case.unit), raw: plain }
+      end
+    end
+
     # As the subjects' own processes told it.
     def software
-      samples = @entries.flat_map { |entry| entry.samples.values.flatten }
-      versions = samples.filter_map { |sample| sample[:versions] }.reduce({}, :merge)
-      drivers = samples.filter_map { |sample| "#{sample[:subject]} on #{sample[:driver]}" if sample[:driver] }.uniq
+      samples = @samples.values.flat_map(&:to_a)
+      all = samples.flat_map(&:last)
+      drivers = samples.filter_map { |name, list| "#{name} on #{list.first[:driver]}" if list.first[:driver] }.uniq
       {
-        yjit: samples.any? { |sample| sample[:yjit] } ? "on" : "off",
-        versions: versions.map { |name, version| "#{name} #{version}" }.join(", "),
-        drivers: drivers.join(", ")
+        yjit: all.any? { |sample| sample[:yjit] } ? "on" : "off",
+        versions: all.filter_map { |sample| sample[:versions] }.reduce({}, :merge), drivers: drivers
       }
+    end
+
+    # "Puma (puma is not there)", with the variants where it was only some.
+    def notes
+      grouped = @left_out.group_by { |(subject, _), reason| [subject, reason] }
+      grouped.map do |(subject, reason), list|
+        variants = list.filter_map { |(_, variant), _| variant }
+        at = " at #{variants.join(", ")}" if variants.any? && variants != @case.variants
+        "#{subject}#{at} (#{reason})"
+      end
     end
   end
 end

@@ -1,60 +1,56 @@
 # frozen_string_literal: true
 
-# The process of one sample: ruby worker.rb CASE-FILE SUBJECT COUNT. Prints the sample as JSON.
+# The process of one subject: ruby worker.rb CASE-FILE SUBJECT VARIANT [PORT].
+#
+# With a port it serves there until it is killed. Otherwise it warms up and says who it is, and for each number of
+# operations that comes on its standard input answers with a sample; everything it says is a line of JSON.
 
 require "json"
 require_relative "case"
+require_relative "run"
 require_relative "subjects"
 
-file, subject_name, count = ARGV
+file, subject_name, variant, port = ARGV
+$stdin.sync = $stdout.sync = true
 kase = Bench::Case.load(file)
-subject = Bench::SUBJECTS.find do |candidate|
-  candidate.name == subject_name && kase.bodies.key?(candidate.kind)
-end
-started = subject.start.call
+subject = Bench::SUBJECTS.find { |candidate| candidate.name == subject_name && kase.bodies.key?(candidate.kind) }
 body = kase.bodies.fetch(subject.kind)
-
-memory = -> { File.read("/proc/self/statm").split[1].to_i * 4096 } # resident pages
-bytes = nil
+variant = kase.variants.find { |candidate| candidate.to_s == variant }
+started = subject.start.call
+about = { driver: started[:driver], versions: started[:versions],
+          yjit: defined?(RubyVM::YJIT) ? RubyVM::YJIT.enabled? : false }
 
 # A scheduler's work starts as its first fiber, and is done when `run` returns.
-work = lambda do |operations|
-  all_there = lambda do
-    GC.start
-    bytes = (memory.call - bytes).fdiv(operations)
+work = lambda do |*arguments|
+  next started[:run].call { body.call(*arguments) } if started[:run]
+  next body.call(*arguments) unless started[:scheduler]
+
+  begin
+    Fiber.set_scheduler(started[:scheduler].new)
+    Fiber.schedule { body.call(*arguments) }
+    Fiber.scheduler.run
+  ensure
+    Fiber.set_scheduler(nil)
   end
-  next started[:run].call { body.call(operations, &all_there) } if started[:run]
-  next body.call(operations, &all_there) unless (scheduler = Fiber.scheduler)
-
-  Fiber.schedule { body.call(operations, &all_there) }
-  scheduler.run
 end
 
-measure = lambda do |operations|
-  Fiber.set_scheduler(started[:scheduler].new) if started[:scheduler]
-  GC.start
-  bytes = memory.call if kase.unit == "bytes"
-  cpu = Process.times
-  clock = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-  work.call(operations)
-  wall = Process.clock_gettime(Process::CLOCK_MONOTONIC) - clock
-  used = Process.times
-  { wall: wall, user: used.utime - cpu.utime, system: used.stime - cpu.stime, bytes: bytes }.compact
-ensure
-  Fiber.set_scheduler(nil)
+if port
+  puts JSON.generate(about)
+  work.call(Integer(port), Bench::Run.new(variant, memory: false))
+  abort "it has stopped serving"
 end
 
-count = Integer(count)
-# Memory that has been used once is not asked for again.
-measure.call([count / 10, 1].max) unless kase.unit == "bytes"
-sample = measure.call(count)
+measure = lambda do |count|
+  run = Bench::Run.new(variant, memory: kase.memory?)
+  run.start
+  work.call(count, run)
+  run.stop
+  run.sample(count)
+end
 
-status = File.exist?("/proc/self/status") ? File.read("/proc/self/status").scan(/^(\w+):\s*(\d+)/).to_h : {}
-switches = status.values_at("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches").compact.sum(&:to_i)
-puts JSON.generate(
-  {
-    subject: subject_name, operations: count, **sample,
-    peak_memory_kib: status["VmHWM"]&.to_i, context_switches: switches,
-    driver: started[:driver], versions: started[:versions], yjit: defined?(RubyVM::YJIT) ? RubyVM::YJIT.enabled? : false
-  }
-)
+warm_up = Integer($stdin.gets)
+measure.call(warm_up) if warm_up.positive?
+puts JSON.generate(about)
+while (count = $stdin.gets)
+  puts JSON.generate(measure.call(Integer(count)))
+end

@@ -4,7 +4,7 @@ require "socket"
 
 Bench.define do
   measures "64 bytes over a socketpair between two fibers; one operation is both ways: two writes, two waiting reads"
-  operations 50_000, threads: 10_000
+  operations 30_000, threads: 5_000
 
   message = "x" * 64
 
@@ -25,4 +25,7 @@ Bench.define do
 
   scheduler { |count| rally.call(Fiber.method(:schedule), count) }
   threads { |count| rally.call(Thread.method(:new), count).each(&:join) }
+
+  goal "evented", at_most: 1.35, times: "floor"
+  goal "evented", at_least: 2.2, times: "Async"
 end

@@ -2,7 +2,7 @@
 
 Bench.define do
   measures "Two queues between two fibers; one operation is there and back: two pushes, two waiting pops"
-  operations 100_000, floor: 1_000_000, threads: 20_000
+  operations 100_000, floor: 1_000_000, threads: 10_000
 
   rally = lambda do |start, count|
     there = Queue.new
@@ -31,4 +31,7 @@ Bench.define do
 
   scheduler { |count| rally.call(Fiber.method(:schedule), count) }
   threads { |count| rally.call(Thread.method(:new), count).each(&:join) }
+
+  goal "evented", at_most: 1_000
+  goal "evented", at_least: 4.5, times: "Async"
 end

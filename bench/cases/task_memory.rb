@@ -2,24 +2,24 @@
 
 Bench.define do
   measures "Resident memory of a task that waits, among 10,000"
-  measures_memory
+  about :bytes
   operations 10_000
 
-  floor "a fiber that has yielded, in an array" do |count, &all_there|
+  floor "a fiber that has yielded, in an array" do |count, run|
     fibers = Array.new(count) { Fiber.new { Fiber.yield }.tap(&:resume) }
-    all_there.call
+    run.stop
     fibers.each(&:resume)
   end
 
-  tasks do |count, &all_there|
+  tasks do |count, run|
     all = Array.new(count) { Evented { sleep } }
-    all_there.call
+    run.stop
     all.each(&:cancel)
   end
 
-  async do |count, &all_there|
+  async do |count, run|
     all = Array.new(count) { Async { sleep } }
-    all_there.call
+    run.stop
     all.each(&:stop)
   end
 end

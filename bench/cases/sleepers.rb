@@ -21,4 +21,6 @@ Bench.define do
   threads do |count|
     Array.new(count / 10) { |number| Thread.new { sleeper.call(number) } }.each(&:join)
   end
+
+  goal "evented", at_least: 4, times: "Async"
 end

@@ -1,0 +1,47 @@
+# frozen_string_literal: true
+
+require "json"
+require "rbconfig"
+require_relative "child"
+require_relative "tracer"
+
+module Bench
+  # One sample of a subject that does a case's operations in its own process.
+  class Measuring
+    # How a subject's process is started.
+    def self.command(subject, file)
+      [RbConfig.ruby, *subject.options, "-I#{ROOT}/lib", "#{__dir__}/worker.rb", file, subject.name]
+    end
+
+    def initialize(kase, file, subject)
+      @case = kase
+      @subject = subject
+      @command = Measuring.command(subject, file)
+    end
+
+    # @param trace [Boolean] count its system calls too, in a shorter second run
+    # @return [Hash]
+    def sample(variant, effort:, env:, trace:)
+      count = effort.operations(@case, @subject.kind, variant)
+      Child.open([*@command, variant.to_s], @subject.env.merge(env)) do |child|
+        # Memory that has been used once is not asked for again.
+        child.tell(@case.memory? || @case.once? ? 0 : [count / 10, 1].max)
+        about = JSON.parse(child.line, symbolize_names: true)
+        sample = run(child, count)
+        sample.update(syscalls: trace(child, [count / 20, 10].max)) if trace && !@case.memory? && !@case.once?
+        sample.merge(about).compact
+      end
+    end
+
+    private
+
+    def run(child, count)
+      child.tell(count)
+      JSON.parse(child.line, symbolize_names: true)
+    end
+
+    def trace(child, count)
+      Tracer.count(child.pid) { run(child, count) }&.fdiv(count)
+    end
+  end
+end

@@ -1,0 +1,55 @@
+# frozen_string_literal: true
+
+require_relative "usage"
+
+module Bench
+  # One measurement, in the process of a subject. Without a word from the case's block it lasts as long as the block;
+  # `measure`, or `start` and `stop`, narrow it down.
+  class Run
+    # [Object] of the case's variants
+    attr_reader :variant
+
+    def initialize(variant, memory:)
+      @variant = variant
+      @memory = memory
+      @reported = {}
+    end
+
+    def start
+      GC.start
+      @stopped = nil
+      @before = Usage.mine
+      @clock = now
+    end
+
+    # The first counts.
+    def stop
+      @stop ||= begin
+        clock = now
+        GC.start if @memory
+        [clock, Usage.mine]
+      end
+    end
+
+    def measure
+      start
+      yield.tap { stop }
+    end
+
+    # Further figures of the sample: latencies, or one that is no time at all.
+    def report(**figures) = @reported.update(figures)
+
+    # @return [Hash]
+    def sample(operations)
+      clock, after = @stopped
+      used = after - @before
+      memory = @memory ? { bytes: used.resident.fdiv(operations) } : {}
+      { operations: operations, wall: clock - @clock, user: used.user, system: used.system,
+        context_switches: used.context_switches, peak_memory_kib: after.peak_memory_kib, **memory, **@reported }
+    end
+
+    private
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+  end
+end
