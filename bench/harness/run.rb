@@ -24,11 +24,11 @@ module Bench
 
     # The first counts.
     def stop
-      @stop ||= begin
-        clock = now
-        GC.start if @memory
-        [clock, Usage.mine]
-      end
+      return if @stopped
+
+      clock = now
+      GC.start if @memory
+      @stopped = [clock, Usage.mine]
     end
 
     def measure
