@@ -3,7 +3,7 @@
 require_relative "../../test/support/throwaway_postgres"
 
 Bench.define do
-  measures "20 connections to PostgreSQL, a fiber each with one query after another; one operation is a query of 10 rows"
+  measures "20 connections to PostgreSQL, a fiber each with one query after another; one operation is one of 10 rows"
   operations 4_000
 
   connections = 20

@@ -7,38 +7,39 @@ Bench.define do
   about :bytes
   operations 4_000
 
-  pairs = ->(count) { Array.new(count) { UNIXSocket.pair } }
+  # [Array(Array, Array)] the near ends and the far ones
+  pairs = ->(count) { Array.new(count) { UNIXSocket.pair }.transpose }
 
   floor "a fiber that has yielded in the place of waiting" do |count, run|
-    sockets = pairs.call(count)
+    near, far = pairs.call(count)
     run.start
-    fibers = sockets.map do |near, _|
+    fibers = near.map do |socket|
       Fiber.new do
         Fiber.yield
-        near.readpartial(64)
+        socket.readpartial(64)
       end.tap(&:resume)
     end
     run.stop
-    sockets.each_value { |far| far.write("x") }
+    far.each { |socket| socket.write("x") }
     fibers.each(&:resume)
   end
 
   scheduler do |count, run|
-    sockets = pairs.call(count)
+    near, far = pairs.call(count)
     run.start
-    sockets.each_key { |near| Fiber.schedule { near.readpartial(64) } }
+    near.each { |socket| Fiber.schedule { socket.readpartial(64) } }
     sleep 0.05
     run.stop
-    sockets.each_value { |far| far.write("x") }
+    far.each { |socket| socket.write("x") }
   end
 
   threads do |count, run|
-    sockets = pairs.call(count)
+    near, far = pairs.call(count)
     run.start
-    all = sockets.map { |near, _| Thread.new { near.readpartial(64) } }
+    all = near.map { |socket| Thread.new { socket.readpartial(64) } }
     sleep 0.05
     run.stop
-    sockets.each_value { |far| far.write("x") }
+    far.each { |socket| socket.write("x") }
     all.each(&:join)
   end
 

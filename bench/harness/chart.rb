@@ -43,6 +43,7 @@ module Bench
       <<~GNUPLOT
         #{head(path, height: 110 + (28 * subjects.size))}
         set xlabel #{quote(@unit)}
+        set format x "%.0s%c"
         #{"set logscale x" if far_apart?(subjects)}
         set ytics (#{tics})
         set yrange [-0.6:#{subjects.size - 0.4}]
@@ -74,7 +75,8 @@ module Bench
         #{head(path, height: 420)}
         set ylabel #{quote(@unit)}
         set xlabel #{quote(@results[:variants_of].to_s)}
-        #{"set logscale y" if far_apart?(@results[:variants].flat_map { |variant| variant[:subjects] })}
+        set format y "%.0s%c"
+        #{far_apart?(@results[:variants].flat_map { |variant| variant[:subjects] }) ? "set logscale y" : "set yrange [0:*]"}
         set xtics (#{tics.join(", ")})
         set xrange [-0.3:#{@results[:variants].size - 0.7}]
         set grid ytics lc "#dddddd"

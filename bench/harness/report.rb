@@ -30,10 +30,9 @@ module Bench
 
     def section(results)
       picture = "#{results[:case]}.svg"
-      [Table.new(results).to_s, *(if File.exist?("#{Results::DIRECTORY}/#{picture}")
-                                    "![#{results[:case]}](#{picture})"
-                                  end)]
-        .join("\n\n")
+      return Table.new(results).to_s unless File.exist?("#{Results::DIRECTORY}/#{picture}")
+
+      "#{Table.new(results)}\n\n![#{results[:case]}](#{picture})"
     end
   end
 end

@@ -5,8 +5,8 @@ require_relative "child"
 require_relative "commands"
 
 module Bench
-  # Counts the system calls of a running process, with perf or else with strace. Both slow it down, so this is never done
-  # in a sample that takes the time.
+  # Counts the system calls of a running process, with perf or else with strace. Both slow it down, so it is
+  # never done in a sample that takes the time.
   module Tracer
     PERF = ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter"].freeze
 
