@@ -5,10 +5,10 @@
 require "optparse"
 require_relative "harness"
 
-options = { rounds: 5 }
+options = { rounds: 3 }
 usage = OptionParser.new do |parser|
   parser.banner = "Usage: ruby bench/run.rb [CASE…] [options]\n\nCases: #{Bench::Runner.names.join(", ")}\n\n"
-  parser.on("--rounds N", Integer, "samples of each subject (#{options[:rounds]}; of servers 3)")
+  parser.on("--rounds N", Integer, "samples of each subject (#{options[:rounds]})")
   parser.on("--only SUBJECT,…", Array, "these subjects or families only")
   parser.on("--smoke", "each once, with little work: does it still run?")
   parser.on("--save", "keep them under bench/results: JSON, a picture, and README.md")

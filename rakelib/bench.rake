@@ -12,7 +12,7 @@ namespace :bench do
     measures = File.read(File.expand_path("../bench/cases/#{name}.rb", __dir__))[/measures "(.*?)[";]/, 1]
     desc "Measure: #{measures}"
     task name => :compile do
-      ruby "bench/run.rb", name, "--save"
+      ruby "bench/run.rb", name, "--rounds", "5", "--save"
     end
   end
 

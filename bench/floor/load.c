@@ -176,5 +176,8 @@ int main(int argc, char **argv) {
   double took = now() - start;
   qsort(samples, sampled, sizeof *samples, ascending);
   printf("%zu %.6f %.1f %.1f %.1f\n", operations, took, quantile(0.5), quantile(0.99), quantile(0.999));
+  fflush(stdout);
+  // What the server has used is looked at while the connections are there.
+  while (fgets(line, sizeof line, stdin)) {}
   return 0;
 }

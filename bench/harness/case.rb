@@ -24,7 +24,7 @@ module Bench
   class Case
     # What a sample's main figure is: its heading, and how it reads there.
     UNITS = {
-      wall: "ns an operation", cpu: "CPU ns a request", bytes: "bytes each", p99: "µs late, 99 %"
+      wall: "ns an operation", cpu: "CPU ns a request", bytes: "bytes each", p99: "µs, 99 %"
     }.freeze
 
     # Programs run outside of Bundler, whose Gemfile need not know them.
@@ -95,9 +95,8 @@ module Bench
       @bodies[:floor] = body if body
     end
 
-    # For what takes long and is not about time.
-    def measured_once = @once = true
-    def once? = @once
+    # For what takes long: so many samples, without warming up.
+    def rounds(count = @rounds) = @rounds = count
 
     # What matters, if it is not wall time: :cpu, :bytes or :p99.
     def about(unit) = @unit = unit

@@ -29,11 +29,12 @@ module Bench
 
     def tell(line) = @process.puts(line)
 
+    # @param patience [Numeric] seconds
     # @return [String] the next line that it says
-    def line
-      Timeout.timeout(PATIENCE) { @process.gets }&.chomp or raise Failure, why
+    def line(patience = PATIENCE)
+      Timeout.timeout(patience) { @process.gets }&.chomp or raise Failure, why
     rescue Timeout::Error
-      raise Failure, "it said nothing for #{PATIENCE} s"
+      raise Failure, "it said nothing for #{patience} s"
     end
 
     def over? = File.read("/proc/#{pid}/stat").include?(") Z ")

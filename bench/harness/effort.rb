@@ -16,11 +16,8 @@ module Bench
       smoke ? [count / 100, 10].max : count
     end
 
-    # Servers take their time to start and to be loaded, so that they get fewer samples.
     def rounds_of(kase)
-      return 1 if kase.once?
-
-      kase.served? ? [rounds, 3].min : rounds
+      kase.rounds ? [rounds, kase.rounds].min : rounds
     end
 
     def variants_of(kase) = smoke ? kase.variants.first(1) : kase.variants

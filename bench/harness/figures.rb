@@ -15,7 +15,8 @@ module Bench
       figures.update(
         cpu: over(samples) { |sample| value(sample, :cpu) },
         operations_a_second: over(samples) { |sample| sample[:wall] && (sample[:operations] / sample[:wall]) },
-        context_switches: over(samples) { |sample| sample[:context_switches].fdiv(sample[:operations]) },
+        context_switches: over(samples) { |sample| sample[:switches] } ||
+                          over(samples) { |sample| sample[:context_switches].fdiv(sample[:operations]) },
         peak_memory_kib: samples.filter_map { |sample| sample[:peak_memory_kib] }.max
       )
       %i[syscalls p50 p99 p999 highest_latency].each { |name| figures[name] = over(samples) { |sample| sample[name] } }

@@ -6,6 +6,9 @@ require_relative "commands"
 module Bench
   # What loads a server, on a core of its own.
   module Load
+    # A server that takes so many seconds longer than it should hangs.
+    PATIENCE = 10
+
     module_function
 
     # HTTP with keep-alive.
@@ -16,7 +19,7 @@ module Bench
       command = [*Commands.on_core(Commands::LOAD_CORE), "timeout", "--signal", "INT", seconds.to_s, "wrk", "--latency",
                  "--threads", "1", "--connections", connections.to_s, "--duration", "60", "--timeout", "10",
                  "http://127.0.0.1:#{server.port}/"]
-      report = IO.popen(command, err: %i[child out], &:read)
+      report = server.window { IO.popen(command, err: %i[child out], &:read) }
       trouble = report[/^.*(?:Socket errors|Non-2xx|unable).*$/]
       raise Failure, trouble.strip if trouble
 
@@ -31,26 +34,23 @@ module Bench
     def echo(server, connections:, size:, seconds:, rate: nil)
       words = [rate ? "open" : "closed", server.port, connections, size, seconds, *rate]
       Child.open([*Commands.on_core(Commands::LOAD_CORE), Commands.floor("load"), *words.map(&:to_s)]) do |load|
-        load.line
+        load.line(PATIENCE)
         server.window do
           load.tell("go")
-          operations, *figures = load.line.split.map { |word| Float(word) }
+          operations, *figures = load.line(PATIENCE + seconds).split.map { |word| Float(word) }
           { operations: operations.to_i }.merge(%i[seconds p50 p99 p999].zip(figures).to_h)
         end
       end
     end
 
-    # Connections that have had one echo and do nothing more.
+    # Connections that have had one echo and do nothing more: what they take; or what the block's load costs beside them.
     def hold(server, connections)
-      server.window do
-        command = [*Commands.on_core(Commands::LOAD_CORE), Commands.floor("load"), "hold", server.port.to_s,
-                   connections.to_s, "64"]
-        Child.open(command) do |load|
-          load.line
-          server.close_window
-          yield if block_given?
-          { operations: connections }
-        end
+      command = [*Commands.on_core(Commands::LOAD_CORE), Commands.floor("load"), "hold", server.port.to_s,
+                 connections.to_s, "64"]
+      Child.open(command) do |load|
+        before = server.usage
+        load.line(PATIENCE)
+        block_given? ? yield : { operations: connections }.tap { server.close_window(before) }
       end
     end
 

@@ -25,23 +25,24 @@ module Bench
       count = effort.operations(@case, @subject.kind, variant)
       Child.open([*@command, variant.to_s], @subject.env.merge(env)) do |child|
         # Memory that has been used once is not asked for again.
-        child.tell(@case.memory? || @case.once? ? 0 : [count / 10, 1].max)
+        child.tell(@case.memory? || @case.rounds ? 0 : [count / 10, 1].max)
         about = JSON.parse(child.line, symbolize_names: true)
         sample = run(child, count)
-        sample.update(syscalls: trace(child, [count / 20, 10].max)) if trace && !@case.memory? && !@case.once?
+        sample.update(trace(child, [count / 20, 10].max)) if trace && !@case.memory? && !@case.rounds
         sample.merge(about).compact
       end
     end
 
     private
 
-    def run(child, count)
-      child.tell(count)
+    def run(child, *words)
+      child.tell(words.join(" "))
       JSON.parse(child.line, symbolize_names: true)
     end
 
     def trace(child, count)
-      Tracer.count(child.pid) { run(child, count) }&.fdiv(count)
+      counted = Tracer.count(child.pid) { |control| run(child, count, *control.to_h.values) }
+      { syscalls: counted[:syscalls]&.fdiv(count) }
     end
   end
 end

@@ -9,18 +9,27 @@ module Bench
     # [Object] of the case's variants
     attr_reader :variant
 
-    def initialize(variant, memory:)
+    # @param memory [Boolean] whether it is about memory
+    # @param control [Control, nil] counts system calls meanwhile
+    def initialize(variant, memory: false, control: nil)
       @variant = variant
       @memory = memory
+      @control = control
+      @starts = 0
       @reported = {}
     end
 
     def start
+      @starts += 1
       GC.start
       @stopped = nil
+      @control&.tell("enable")
       @before = Usage.mine
       @clock = now
     end
+
+    # Whether the case's block has said when it starts, instead of leaving that to the worker.
+    def narrowed? = @starts > 1
 
     # The first counts.
     def stop
@@ -29,6 +38,7 @@ module Bench
       clock = now
       GC.start if @memory
       @stopped = [clock, Usage.mine]
+      @control&.tell("disable")
     end
 
     def measure

@@ -23,29 +23,35 @@ module Bench
     def sample(variant, effort:, env:, trace:)
       started(variant, env) do |about|
         # Whatever is only done once has been done then; but memory that has been used once is not asked for again.
-        load(variant, effort.warm_up_seconds) unless @case.memory?
+        load(variant, effort.warm_up_seconds) unless @case.memory? || @case.rounds
         sample = measure { load(variant, effort.seconds) }
-        sample.update(syscalls: trace(variant, effort.warm_up_seconds)) if trace && !@case.memory?
+        sample.update(trace(variant, effort.warm_up_seconds)) if trace && !@case.memory? && !@case.rounds
         sample.merge(about).compact
       end
     end
 
     # For the load to say when what matters happens, if that is not always.
     def window
-      @before = Usage.of(@pid)
+      @after = nil
+      @before = usage
+      @control&.tell("enable")
       yield.tap { close_window unless @after }
     end
 
-    def close_window = @after = Usage.of(@pid)
+    # @param before [Usage] if it began without being told
+    def close_window(before = @before)
+      @before = before
+      @after = usage
+      @control&.tell("disable")
+    end
+
+    def usage = Usage.of(@pid)
 
     private
 
     # @return [Hash] what the load found, and what it cost
     def measure
-      @after = nil
-      @before = Usage.of(@pid)
       found = yield
-      close_window unless @after
       used = @after - @before
       sample = { wall: found.delete(:seconds), user: used.user, system: used.system,
                  context_switches: used.context_switches, peak_memory_kib: @after.peak_memory_kib, **found }
@@ -55,9 +61,15 @@ module Bench
 
     def load(variant, seconds) = @case.load.call(self, variant, seconds)
 
+    # Its switches, if perf counts them, are those of all threads.
     def trace(variant, seconds)
       operations = nil
-      Tracer.count(@pid) { operations = load(variant, seconds)[:operations] }&.fdiv(operations)
+      counted = Tracer.count(@pid) do |control|
+        @control = control
+        operations = load(variant, seconds)[:operations]
+      end
+      counted[:switches] = counted.delete(:context_switches)
+      counted.compact.transform_values { |count| count.fdiv(operations) }
     end
 
     def started(variant, env)

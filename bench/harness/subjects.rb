@@ -11,7 +11,7 @@ module Bench
       new(name, family, kind, env, options, start)
     end
 
-    def ours = family.start_with?("evented")
+    def ours = family.start_with?("evented", "floor")
   end
 
   evented = lambda do

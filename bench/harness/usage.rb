@@ -5,22 +5,24 @@ require "fiddle"
 
 module Bench
   # What a process has used: seconds of CPU, switches from one thread to another, bytes of memory.
-  Usage = Data.define(:user, :system, :context_switches, :resident, :peak_memory_kib) do
+  #
+  # `user` and `system` may be split by ticks; `cpu`, their sum, is exact.
+  Usage = Data.define(:cpu, :user, :system, :context_switches, :resident, :peak_memory_kib) do
     # Of this process, dead threads included.
     def self.mine
       seconds = Process.times
-      new(user: seconds.utime, system: seconds.stime, context_switches: my_context_switches,
+      new(cpu: seconds.utime + seconds.stime, user: seconds.utime, system: seconds.stime, context_switches: my_context_switches,
           resident: resident("self"), peak_memory_kib: status("self")["VmHWM"].to_i)
     end
 
-    # Of another. The kernel splits its CPU time into user and system by ticks; the sum is exact.
+    # Of another; switches of its living threads only.
     def self.of(pid)
-      ticks = File.read("/proc/#{pid}/stat").rpartition(")").last.split.values_at(11, 12).map(&:to_i)
-      total = Process.clock_gettime((~pid << 3) | 2) # clock_getcpuclockid(3)
-      share = ticks.sum.zero? ? 0.5 : ticks.first.fdiv(ticks.sum)
+      user, system = File.read("/proc/#{pid}/stat").rpartition(")").last.split.values_at(11, 12)
+                         .map { |ticks| ticks.to_f / Etc.sysconf(Etc::SC_CLK_TCK) }
+      cpu = Process.clock_gettime((~pid << 3) | 2) # clock_getcpuclockid(3)
       switches = Dir["/proc/#{pid}/task/*"].sum { |task| context_switches(status(task.delete_prefix("/proc/"))) }
-      new(user: total * share, system: total * (1 - share), context_switches: switches,
-          resident: resident(pid), peak_memory_kib: status(pid)["VmHWM"].to_i)
+      new(cpu: cpu, user: user, system: system, context_switches: switches, resident: resident(pid),
+          peak_memory_kib: status(pid)["VmHWM"].to_i)
     end
 
     def self.resident(pid)
@@ -48,8 +50,11 @@ module Bench
       buffer[0, 144].unpack("q18").last(2).sum
     end
 
-    def -(other) = with(**to_h { |name, value| [name, value - other.public_send(name)] })
-
-    def cpu = user + system
+    def -(other)
+      difference = with(**to_h { |name, value| [name, value - other.public_send(name)] })
+      split = difference.user + difference.system
+      share = split.positive? ? difference.user / split : 0.5
+      difference.with(user: difference.cpu * share, system: difference.cpu * (1 - share))
+    end
   end
 end

@@ -3,10 +3,12 @@
 # The process of one subject: ruby worker.rb CASE-FILE SUBJECT VARIANT [PORT].
 #
 # With a port it serves there until it is killed. Otherwise it warms up and says who it is, and for each number of
-# operations that comes on its standard input answers with a sample; everything it says is a line of JSON.
+# operations that comes on its standard input answers with a sample; "COUNT PATH PATH" has a tracer's control told when
+# the work begins and ends. Everything it says is a line of JSON.
 
 require "json"
 require_relative "case"
+require_relative "control"
 require_relative "run"
 require_relative "subjects"
 
@@ -36,21 +38,26 @@ end
 
 if port
   puts JSON.generate(about)
-  work.call(Integer(port), Bench::Run.new(variant, memory: false))
+  work.call(Integer(port), Bench::Run.new(variant))
   abort "it has stopped serving"
 end
 
-measure = lambda do |count|
-  run = Bench::Run.new(variant, memory: kase.memory?)
-  run.start
+narrowed = false
+measure = lambda do |count, *control|
+  control = control.empty? ? nil : Bench::Control.new(*control)
+  run = Bench::Run.new(variant, memory: kase.memory?, control: control)
+  # Whoever narrows it down has it counted later.
+  run.start unless narrowed && control
   work.call(count, run)
   run.stop
+  narrowed = run.narrowed?
   run.sample(count)
 end
 
 warm_up = Integer($stdin.gets)
 measure.call(warm_up) if warm_up.positive?
 puts JSON.generate(about)
-while (count = $stdin.gets)
-  puts JSON.generate(measure.call(Integer(count)))
+while (line = $stdin.gets)
+  count, *control = line.split
+  puts JSON.generate(measure.call(Integer(count), *control))
 end
