@@ -3,8 +3,8 @@
 require "socket"
 
 Bench.define do
-  measures "64 bytes over a socketpair to and fro between two fibers, then a queue's push and pop, while so many others " \
-           "wait for a queue, every second with a timeout"
+  measures "64 bytes over a socketpair to and fro between two fibers, then a queue's push and pop, while so many " \
+           "others wait for a queue, every second with a timeout"
   variants 10, 100, 1_000, 10_000, 20_000, of: "fibers that wait"
   operations 5_000
 

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 Bench.define do
-  measures "A mutex that fibers of two threads want, each under a scheduler of its own; one operation is one synchronize"
+  measures "A mutex that fibers of two threads want, each with a scheduler of its own; one operation is one synchronize"
   operations 20_000
 
   share = ->(count, mutex, rest) { (count / 4).times { mutex.synchronize { rest.call } } }

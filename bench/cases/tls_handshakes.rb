@@ -4,7 +4,7 @@ require_relative "../servers/tls"
 require "socket"
 
 Bench.define do
-  measures "TLS 1.3 handshakes (OpenSSL::SSL::SSLSocket) over socketpairs, 20 at a time, both ends; one operation is one"
+  measures "TLS 1.3 handshakes (OpenSSL::SSL::SSLSocket) over socketpairs, 20 at once, both ends; one operation is one"
   operations 400
 
   wrap = ->(io, context) { OpenSSL::SSL::SSLSocket.new(io, context).tap { |ssl| ssl.sync_close = true } }
@@ -13,12 +13,12 @@ Bench.define do
     client = TLS.client
     count.times do
       near, far = UNIXSocket.pair
-      ends = [[wrap.call(near, client), :connect_nonblock], [wrap.call(far, TLS.server), :accept_nonblock]]
-      waiting = ends.dup
-      waiting.reject! do |ssl, step|
-        ssl.public_send(step, exception: false).is_a?(OpenSSL::SSL::SSLSocket)
-      end until waiting.empty?
-      ends.each { |ssl, _| ssl.close }
+      waiting = { wrap.call(near, client) => :connect_nonblock, wrap.call(far, TLS.server) => :accept_nonblock }
+      ends = waiting.keys
+      until waiting.empty?
+        waiting.reject! { |ssl, step| ssl.public_send(step, exception: false).is_a?(OpenSSL::SSL::SSLSocket) }
+      end
+      ends.each(&:close)
     end
   end
 

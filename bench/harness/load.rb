@@ -43,7 +43,7 @@ module Bench
       end
     end
 
-    # Connections that have had one echo and do nothing more: what they take; or what the block's load costs beside them.
+    # Connections that have had one echo and do nothing more: what they take, or what the block's load costs beside.
     def hold(server, connections)
       command = [*Commands.on_core(Commands::LOAD_CORE), Commands.floor("load"), "hold", server.port.to_s,
                  connections.to_s, "64"]

@@ -8,8 +8,8 @@ require_relative "control"
 require_relative "usage"
 
 module Bench
-  # Counts the system calls of a running process, with perf (and then its context switches too) or else with strace. Both
-  # slow it down, so it is never done in a sample that takes the time.
+  # Counts the system calls of a running process, with perf (and then its context switches too) or else with strace.
+  # Both slow it down, so it is never done in a sample that takes the time.
   module Tracer
     PERF = ["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", "-e", "context-switches"].freeze
 

@@ -11,8 +11,8 @@ module Bench
     # Of this process, dead threads included.
     def self.mine
       seconds = Process.times
-      new(cpu: seconds.utime + seconds.stime, user: seconds.utime, system: seconds.stime, context_switches: my_context_switches,
-          resident: resident("self"), peak_memory_kib: status("self")["VmHWM"].to_i)
+      new(cpu: seconds.utime + seconds.stime, user: seconds.utime, system: seconds.stime,
+          context_switches: my_context_switches, resident: resident("self"), peak_memory_kib: status("self")["VmHWM"].to_i)
     end
 
     # Of another; switches of its living threads only.
