@@ -20,4 +20,19 @@ namespace :bench do
   task smoke: :compile do
     ruby "bench/run.rb", "--smoke"
   end
+
+  desc "Measure the core alone, by Criterion"
+  task :core do
+    sh "cargo", "bench", "--locked", "-p", "evented-core"
+  end
+
+  desc "Count instructions of the hottest paths, by callgrind, and compare them with those kept"
+  task instructions: :compile do
+    ruby "bench/instructions.rb"
+  end
+
+  desc "Count them and keep them"
+  task "instructions:keep": :compile do
+    ruby "bench/instructions.rb", "--keep"
+  end
 end

@@ -2,7 +2,7 @@
 
 Bench.define do
   measures "TCP echo of 64 bytes on 64 connections beside 10,000 that do nothing; what one message costs the server"
-  variants 10_000, of: "idle connections"
+  variants 10_000, of: "idle connections", smoke: 200
   rounds 2
   serves :echo
 

@@ -3,7 +3,7 @@
 require "socket"
 
 Bench.define do
-  measures "A fiber sleeps 1 ms again and again beside two that pass 64 bytes to and fro all the time: how late it wakes"
+  measures "A fiber sleeps 1 ms again and again beside two that pass 64 bytes to and fro without end: how late it wakes"
   about :p99
   operations 500
 

@@ -3,7 +3,7 @@
 Bench.define do
   measures "10,000 connections that have had one echo of 64 bytes and do nothing more: the server's resident memory"
   about :bytes
-  variants 10_000, of: "idle connections"
+  variants 10_000, of: "idle connections", smoke: 200
   rounds 2
   serves :echo
 

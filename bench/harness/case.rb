@@ -46,6 +46,8 @@ module Bench
     attr_reader :floor_title
     # [String] what the variants count
     attr_reader :variants_title
+    # [Integer, nil]
+    attr_reader :smoke_variant
     # [Proc, nil] what loads the servers, if it measures servers
     attr_reader :load
     # [Proc, nil] starts what has to run beside it
@@ -79,11 +81,13 @@ module Bench
       count.respond_to?(:call) ? count.call(variant) : count
     end
 
-    # What it is measured with: `variants 10, 100, 1_000, of: "fibers"`.
-    def variants(*list, of: nil)
+    # What it is measured with: `variants 10, 100, 1_000, of: "fibers"`. To see that it runs, the first is enough, or
+    # another.
+    def variants(*list, of: nil, smoke: list.first)
       return @variants if list.empty?
 
       @variants_title = of
+      @smoke_variant = smoke
       @variants = list
     end
 

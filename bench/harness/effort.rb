@@ -6,7 +6,7 @@ module Bench
   # How much is done: enough to measure, or just enough to see that it runs.
   Effort = Data.define(:rounds, :seconds, :warm_up_seconds, :jobs, :smoke) do
     # One at a time, since they would disturb each other.
-    def self.full(rounds:) = new(rounds: rounds, seconds: 1.0, warm_up_seconds: 0.3, jobs: 1, smoke: false)
+    def self.full(rounds:) = new(rounds: rounds, seconds: 1.0, warm_up_seconds: 0.2, jobs: 1, smoke: false)
 
     # Nothing is measured, so that they may.
     def self.smoke = new(rounds: 1, seconds: 0.1, warm_up_seconds: 0.05, jobs: 2 * Etc.nprocessors, smoke: true)
@@ -20,6 +20,6 @@ module Bench
       kase.rounds ? [rounds, kase.rounds].min : rounds
     end
 
-    def variants_of(kase) = smoke ? kase.variants.first(1) : kase.variants
+    def variants_of(kase) = smoke ? [kase.smoke_variant] : kase.variants
   end
 end

@@ -7,7 +7,7 @@ module Bench
   # What loads a server, on a core of its own.
   module Load
     # A server that takes so many seconds longer than it should hangs.
-    PATIENCE = 10
+    PATIENCE = 5
 
     module_function
 

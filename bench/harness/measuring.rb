@@ -8,9 +8,19 @@ require_relative "tracer"
 module Bench
   # One sample of a subject that does a case's operations in its own process.
   class Measuring
-    # How a subject's process is started.
-    def self.command(subject, file)
-      [RbConfig.ruby, *subject.options, "-I#{ROOT}/lib", "#{__dir__}/worker.rb", file, subject.name]
+    class << self
+      # How a subject's process is started.
+      def command(subject, file)
+        [RbConfig.ruby, *subject.options, "-I#{ROOT}/lib", "#{__dir__}/worker.rb", file, subject.name]
+      end
+
+      # What it finds in its environment. Bundler has found the gems once; doing that again would take longer than many
+      # a sample.
+      def environment(subject)
+        return subject.env unless ENV["RUBYOPT"]&.include?("bundler")
+
+        { "RUBYOPT" => nil, "RUBYLIB" => $LOAD_PATH.join(":") }.merge(subject.env)
+      end
     end
 
     def initialize(kase, file, subject)
@@ -23,7 +33,7 @@ module Bench
     # @return [Hash]
     def sample(variant, effort:, env:, trace:)
       count = effort.operations(@case, @subject.kind, variant)
-      Child.open([*@command, variant.to_s], @subject.env.merge(env)) do |child|
+      Child.open([*@command, variant.to_s], Measuring.environment(@subject).merge(env)) do |child|
         # Memory that has been used once is not asked for again.
         child.tell(@case.memory? || @case.rounds ? 0 : [count / 10, 1].max)
         about = JSON.parse(child.line, symbolize_names: true)

@@ -74,7 +74,8 @@ module Bench
 
     def started(variant, env)
       @port = Commands.free_port
-      Child.open([*Commands.on_core(Commands::SERVER_CORE), *command(variant)], @subject.env.merge(env)) do |child|
+      environment = Measuring.environment(@subject).merge(env)
+      Child.open([*Commands.on_core(Commands::SERVER_CORE), *command(variant)], environment) do |child|
         @pid = child.pid
         # A program has nothing to say; ours tell what they are.
         about = @subject.is_a?(Case::Program) ? {} : JSON.parse(child.line, symbolize_names: true)

@@ -1,7 +1,6 @@
 # frozen_string_literal: true
 
 require "etc"
-require "fiddle"
 
 module Bench
   # What a process has used: seconds of CPU, switches from one thread to another, bytes of memory.
@@ -11,8 +10,8 @@ module Bench
     # Of this process, dead threads included.
     def self.mine
       seconds = Process.times
-      new(cpu: seconds.utime + seconds.stime, user: seconds.utime, system: seconds.stime,
-          context_switches: my_context_switches, resident: resident("self"), peak_memory_kib: status("self")["VmHWM"].to_i)
+      new(cpu: seconds.utime + seconds.stime, user: seconds.utime, system: seconds.stime, resident: resident("self"),
+          context_switches: my_context_switches, peak_memory_kib: status("self")["VmHWM"].to_i)
     end
 
     # Of another; switches of its living threads only.
@@ -43,6 +42,7 @@ module Bench
 
     # getrusage(2), whose last two of 14 longs behind two timevals count them.
     def self.my_context_switches
+      require "fiddle"
       getrusage = Fiddle::Function.new(Fiddle.dlopen(nil)["getrusage"], [Fiddle::TYPE_INT, Fiddle::TYPE_VOIDP],
                                        Fiddle::TYPE_INT)
       buffer = Fiddle::Pointer.malloc(256, Fiddle::RUBY_FREE)

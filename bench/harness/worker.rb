@@ -17,7 +17,7 @@ $stdin.sync = $stdout.sync = true
 kase = Bench::Case.load(file)
 subject = Bench::SUBJECTS.find { |candidate| candidate.name == subject_name && kase.bodies.key?(candidate.kind) }
 body = kase.bodies.fetch(subject.kind)
-variant = kase.variants.find { |candidate| candidate.to_s == variant }
+variant = [*kase.variants, kase.smoke_variant].find { |candidate| candidate.to_s == variant }
 started = subject.start.call
 about = { driver: started[:driver], versions: started[:versions],
           yjit: defined?(RubyVM::YJIT) ? RubyVM::YJIT.enabled? : false }

@@ -56,7 +56,7 @@ fn timers(criterion: &mut Criterion) {
         now + Duration::from_micros(number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 1_000_000)
     };
     let mut group = criterion.benchmark_group("timers");
-    for pending in [10, 100_000_u64] {
+    for pending in [10, 1_000, 100_000, 1_000_000_u64] {
         let mut armed = Timers::new();
         for number in 0..pending {
             armed.arm(at(number), number);
