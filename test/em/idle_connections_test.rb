@@ -1,8 +1,7 @@
 # frozen_string_literal: true
 
 require "helper"
-require_relative "../../bench/em/idle"
-require_relative "../../bench/harness"
+require "support/idle_connections"
 
 # Very many connections in one process, which do nothing: as many as it may have descriptors, up to 50,000.
 class IdleConnectionsTest < Minitest::Test
@@ -11,19 +10,16 @@ class IdleConnectionsTest < Minitest::Test
 
   def test_they_are_accepted_in_seconds_and_take_little_memory
     skip "it reads Linux's /proc" unless File.exist?("/proc/self/statm")
-    count = Bench::Idle.attainable(COUNT)
+    count = IdleConnections.attainable(COUNT)
     skip "a process may have too few descriptors here (ulimit -Hn)" if count < 10_000
-    # The driver is that of this process.
-    subject = Bench::Answering::SUBJECTS.find { |one| one.ours && one.env["EVENTED_DRIVER"] == Evented.driver.to_s }
-    Bench::Answering.open(subject, count) do |answering|
-      Bench::Idle.hold(answering, count) do |sample|
-        puts format("\n%<connections>d connections: %<native>.0f bytes each beside Ruby's objects (%<objects>.0f), " \
-                    "all accepted within %<accepted_within>.2f s", sample)
+    # The driver is that of this process, as the environment says.
+    IdleConnections.open(count) do |idle|
+      puts "\n#{count} connections: #{idle.native.round} bytes each beside Ruby's objects (#{idle.objects.round}), " \
+           "all accepted within #{idle.accepted_within.round(2)} s"
 
-        assert_operator sample[:native], :<, 2048
-        assert_operator sample[:accepted_within], :<, 5
-        assert_match(/\AHTTP.1.1 200/, answer(answering.port))
-      end
+      assert_operator idle.native, :<, 2048
+      assert_operator idle.accepted_within, :<, 5
+      assert_match(/\AHTTP.1.1 200/, answer(idle.port))
     end
   end
 
