@@ -10,7 +10,7 @@ module Bench
     # @return [Hash{Symbol => Float}]
     def of(samples, unit)
       values = samples.map { |sample| value(sample, unit) }
-      figures = { median: median(values), lowest: values.min, highest: values.max, samples: samples.size }
+      figures = { median: median(values), lowest: values.min, highest: values.max, samples: values }
       %i[user system].each { |name| figures[name] = over(samples) { |sample| nanoseconds(sample, name) } }
       figures.update(
         cpu: over(samples) { |sample| value(sample, :cpu) },
@@ -20,7 +20,14 @@ module Bench
         peak_memory_kib: samples.filter_map { |sample| sample[:peak_memory_kib] }.max
       )
       %i[syscalls p50 p99 p999 highest_latency].each { |name| figures[name] = over(samples) { |sample| sample[name] } }
-      figures.compact
+      figures.compact.transform_values { |value| rounded(value) }
+    end
+
+    # As far as it says something; and results that are kept are read.
+    def rounded(value)
+      return value.map { |one| rounded(one) } if value.is_a?(Array)
+
+      value.is_a?(Float) && value.abs >= 1 ? value.round(2) : value
     end
 
     def value(sample, unit)

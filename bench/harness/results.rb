@@ -61,8 +61,7 @@ module Bench
       floors, others = [*SUBJECTS, *@case.programs].partition { |subject| subject.family == "floor" }
       order = (floors + others).map(&:name)
       subjects.sort_by { |name, _| order.index(name) }.map do |name, samples|
-        plain = samples.map { |sample| sample.except(:driver, :versions, :yjit) }
-        { name: name, family: @families[name], **Figures.of(samples, @case.unit), raw: plain }
+        { name: name, family: @families[name], **Figures.of(samples, @case.unit) }
       end
     end
 

@@ -69,7 +69,7 @@ Bench.servers(:http) do
   thin = lambda do |port, *options|
     path = ENV.fetch("PATH").split(":").map { |directory| "#{directory}/thin" }.find { |file| File.executable?(file) }
     [RbConfig.ruby, *options, path, "--quiet", "--address", "127.0.0.1", "--port", port.to_s, "--max-conns", "8192",
-     "--rackup", "#{__dir__}/hello.ru", "--environment", "production", "start"]
+     "--max-persistent-conns", "8192", "--rackup", "#{__dir__}/hello.ru", "--environment", "production", "start"]
   end
   program("thin", needs: "thin") { |port| thin.call(port) }
   root = File.expand_path("../..", __dir__)
