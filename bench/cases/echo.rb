@@ -2,8 +2,7 @@
 
 Bench.define do
   measures "TCP echo, each connection's next message once its last has come back; what one message costs the server"
-  variants(*[1, 20, 500].product([64, 1_024, 65_536]).map { |connections, size| "#{connections} × #{size} bytes" },
-           of: "of connections")
+  variants(*[1, 20, 500].product([64, 1_024, 65_536]).map { |count, size| "#{count} connections, #{size} bytes" })
   rounds 2
   serves :echo
 

@@ -10,8 +10,9 @@ Bench.define do
   query = "SELECT n, n::text FROM generate_series(1, 10) n"
 
   beside do |use|
-    raise Bench::Failure, "PostgreSQL's server (initdb) is not there" unless ThrowawayPostgres.available?
+    raise Bench::Missing, "PostgreSQL's server (initdb) is not there" unless ThrowawayPostgres.available?
 
+    require "pg"
     ThrowawayPostgres.open { |postgres| use.call("BENCH_PG" => postgres.conninfo) }
   end
 

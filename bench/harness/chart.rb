@@ -69,7 +69,7 @@ module Bench
       GNUPLOT
     end
 
-    def heading(variant) = variant[:variant] && "#{Markdown.whole(variant[:variant])} #{@results[:variants_of]}"
+    def heading(variant) = variant[:variant] && "#{Markdown.whole(variant[:variant])} #{@results[:variants_of]}".strip
 
     def bar(subject, index, end_of_axis)
       median, lowest, highest = subject.values_at(:median, :lowest, :highest).map { |value| [value, end_of_axis].min }

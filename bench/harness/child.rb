@@ -5,6 +5,8 @@ require "timeout"
 module Bench
   # Something did not deliver.
   class Failure < StandardError; end
+  # Something that is needed is not there, which is nobody's fault.
+  class Missing < Failure; end
 
   # A process of the benchmarks, its standard input and output piped, its standard error kept for the case of failure.
   class Child

@@ -45,7 +45,7 @@ module Bench
 
     # @param name [String] of a C file of bench/floor
     # @return [String] the path of the program
-    # @raise [Failure] if it does not compile here
+    # @raise [Missing] if it does not compile here
     def floor(name, *libraries)
       @lock.synchronize { @built[name] ||= compile(name, libraries) }
     end
@@ -59,7 +59,7 @@ module Bench
         next if FileUtils.uptodate?(target, [source])
 
         system("go", "build", "-o", target, source, out: File::NULL, err: File::NULL) or
-          raise Failure, "go does not build #{File.basename(source)} here"
+          raise Missing, "go does not build #{File.basename(source)} here"
       end
       target
     end
@@ -73,7 +73,7 @@ module Bench
       compiler = ENV.fetch("CC", "cc")
       done = system(compiler, "-O2", "-o", target, source, *libraries.map { |library| "-l#{library}" },
                     out: File::NULL, err: File::NULL)
-      raise Failure, "#{compiler} does not compile bench/floor/#{name}.c here (#{libraries.join(", ")})" unless done
+      raise Missing, "#{compiler} does not compile bench/floor/#{name}.c here (#{libraries.join(", ")})" unless done
 
       target
     end

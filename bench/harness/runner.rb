@@ -22,10 +22,7 @@ module Bench
     # @param subjects [Array<String>, nil] names or families, if not all
     def initialize(names, effort:, subjects: nil)
       unknown = names - self.class.names
-      if unknown.any?
-        raise Failure,
-              "no case is called #{unknown.join(" or ")}; there are #{self.class.names.join(", ")}"
-      end
+      raise Failure, "there is no case #{unknown.first}, but #{self.class.names.join(", ")}" if unknown.any?
 
       @cases = names.to_h { |name| [file = "#{DIRECTORY}/#{name}.rb", Case.load(file)] }
       @effort = effort
@@ -36,22 +33,30 @@ module Bench
     def run
       @bar = ProgressBar.create(total: @cases.values.sum { |kase| plan(kase).size }, format: "%t %B %p%% %a",
                                 output: $stderr, length: IO.console_size.last.clamp(60, 120), throttle_rate: 0.1)
-      @cases.each do |file, kase|
-        results = Results.new(kase)
-        missing = kase.needs.reject { |program| Commands.program?(program) }
-        if missing.any?
-          @bar.progress += plan(kase).size
-          results.leave_out("everybody", "#{missing.join(" and ")} is not there")
-        else
-          (kase.company || ->(use) { use.call({}) }).call(->(env) { measure(file, kase, results, env) })
-        end
-        yield results
-      rescue Failure => e
-        raise Failure, "#{kase.name}: #{e.message}"
-      end
+      @cases.each { |file, kase| yield results(file, kase) }
     end
 
     private
+
+    def results(file, kase)
+      results = Results.new(kase)
+      in_company(kase) { |env| measure(file, kase, results, env) }
+      results
+    rescue Missing, LoadError => e
+      results.leave_out("everybody", e.message)
+      results
+    rescue Failure => e
+      raise Failure, "#{kase.name}: #{e.message}"
+    end
+
+    # @yieldparam env [Hash] what tells the subjects where it is
+    def in_company(kase, &work)
+      missing = kase.needs.find { |program| !Commands.program?(program) }
+      raise Missing, "#{missing} is not there" if missing
+      raise Missing, "servers are measured through Linux's /proc" if kase.served? && !File.exist?("/proc/self/stat")
+
+      kase.company ? kase.company.call(work) : work.call({})
+    end
 
     def plan(kase)
       subjects = SUBJECTS.select { |subject| kase.bodies.key?(subject.kind) } + kase.programs
@@ -76,12 +81,14 @@ module Bench
       return if results.left_out?(subject.name, variant)
 
       missing = subject.needs if subject.is_a?(Case::Program) && subject.needs && !Commands.program?(subject.needs)
-      raise Failure, "#{missing} is not there" if missing
+      raise Missing, "#{missing} is not there" if missing
 
       kind = kase.served? ? Serving : Measuring
       trace = round == @effort.rounds_of(kase)
       results.add(subject, variant,
                   kind.new(kase, file, subject).sample(variant, effort: @effort, env: env, trace: trace))
+    rescue Missing => e
+      results.leave_out(subject.name, e.message, variant)
     rescue Failure => e
       raise Failure, "#{[subject.name, *variant].join(" ")}: #{e.message}" if subject.ours && !unsupported?(subject)
 

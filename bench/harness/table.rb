@@ -44,7 +44,7 @@ module Bench
     end
 
     def heading(variant)
-      "### #{Markdown.whole(variant[:variant])} #{@results[:variants_of]}" if variant[:variant]
+      "### #{Markdown.whole(variant[:variant])} #{@results[:variants_of]}".strip if variant[:variant]
     end
 
     def table(subjects)
