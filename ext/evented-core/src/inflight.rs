@@ -24,8 +24,13 @@ use rustc_hash::FxHashMap;
 use slotmap::SlotMap;
 
 use crate::{
-    alarm::Alarms, descriptors::Descriptors, op::Op, ready::Ready, stats::Stats, timer::Timers,
-    waiter::State,
+    alarm::Alarms,
+    descriptors::Descriptors,
+    op::Op,
+    ready::Ready,
+    stats::Stats,
+    timer::Timers,
+    waiter::{Rare, State},
 };
 
 pub use crate::{
@@ -118,7 +123,7 @@ impl<R: Root> Tables<R> {
             ..Waiter::new(root, Some(op))
         });
         self.begin_flight(member, &op);
-        self.waiters[whole].members.push(member);
+        self.waiters[whole].rare().members.push(member);
         Some(member)
     }
 
@@ -228,38 +233,53 @@ impl<R: Root> Tables<R> {
     /// still in flight is abandoned: its completion will find nobody.
     pub fn take_out(&mut self, token: Token) -> Option<Left<R>> {
         let waiter = self.waiters.get_mut(token)?;
-        let left = Left {
-            root: waiter.root,
-            outcome: match waiter.state {
-                State::Ready(outcome) | State::Cancelling(outcome) => Some(outcome),
-                State::Parked | State::Abandoned => None,
-            },
-            addresses: std::mem::take(&mut waiter.addresses),
-        };
-        match (waiter.state, waiter.interrupted_by) {
+        let root = waiter.root;
+        let (state, interrupted_by) = (waiter.state, waiter.interrupted_by);
+        let timer = waiter.timer.take();
+        let rare = waiter.rare.take();
+        match (state, interrupted_by) {
+            (_, None) => {}
             (State::Ready(Outcome::Raised), Some(alarm)) => self.alarms.heard(alarm),
             // Something else was raised meanwhile.
             (State::Cancelling(Outcome::Raised), Some(alarm)) => self.alarms.postpone(alarm),
             _ => {}
         }
-        let members = std::mem::take(&mut waiter.members);
-        if let Some(timer) = waiter.timer.take() {
+        if let Some(timer) = timer {
             self.timers.disarm(timer);
         }
-        let outer = waiter.outer;
-        if let Entry::Occupied(mut parked) = self.by_fiber.entry(left.root.fiber())
-            && *parked.get() == token
-        {
-            match outer.filter(|&outer| self.waiters.contains_key(outer)) {
-                Some(outer) => drop(parked.insert(outer)),
-                None => drop(parked.remove()),
-            }
-        }
+        let Rare {
+            members,
+            addresses,
+            outer,
+        } = rare.map_or_else(Rare::default, |rare| *rare);
+        self.unlist(root.fiber(), token, outer);
         for member in members {
             self.remove_or_abandon(member);
         }
         self.remove_or_abandon(token);
-        Some(left)
+        let outcome = match state {
+            State::Ready(outcome) | State::Cancelling(outcome) => Some(outcome),
+            State::Parked | State::Abandoned => None,
+        };
+        Some(Left {
+            root,
+            outcome,
+            addresses,
+        })
+    }
+
+    /// The park of a fiber is over; the one that it interrupted is its park again.
+    fn unlist(&mut self, fiber: usize, token: Token, outer: Option<Token>) {
+        let Entry::Occupied(mut parked) = self.by_fiber.entry(fiber) else {
+            return;
+        };
+        if *parked.get() != token {
+            return;
+        }
+        match outer.filter(|&outer| self.waiters.contains_key(outer)) {
+            Some(outer) => drop(parked.insert(outer)),
+            None => drop(parked.remove()),
+        }
     }
 
     /// As [`Self::take_out`], for who only wants to know how the wait ended.
@@ -327,7 +347,9 @@ impl<R: Root> Tables<R> {
             self.in_flight -= 1;
             self.offloaded -= usize::from(waiter.op.is_none());
         }
-        waiter.addresses = addresses;
+        if !addresses.is_empty() {
+            waiter.rare().addresses = addresses;
+        }
         match waiter.state {
             State::Parked => match waiter.whole {
                 Some(whole) => {
@@ -359,7 +381,8 @@ impl<R: Root> Tables<R> {
 
     fn enter(&mut self, root: R, op: Option<Op>, deadline: Option<Instant>, framed: bool) -> Token {
         self.stats.parks += 1;
-        let token = self.waiters.insert(Waiter {
+        // Made where it stays: it is too large to be moved for nothing.
+        let token = self.waiters.insert_with_key(|_| Waiter {
             framed,
             ..Waiter::new(root, op)
         });
@@ -370,14 +393,12 @@ impl<R: Root> Tables<R> {
             // Whatever was on its way to another park did not get there.
             self.permit = None;
         }
-        match self.by_fiber.entry(root.fiber()) {
-            Entry::Vacant(free) => {
-                free.insert(token);
+        if framed {
+            if let Some(outer) = self.by_fiber.insert(root.fiber(), token) {
+                self.waiters[token].rare().outer = Some(outer);
             }
-            Entry::Occupied(mut parked) if framed => {
-                self.waiters[token].outer = Some(parked.insert(token));
-            }
-            Entry::Occupied(_) => {}
+        } else {
+            self.by_fiber.entry(root.fiber()).or_insert(token);
         }
         token
     }

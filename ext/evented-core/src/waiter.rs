@@ -63,8 +63,6 @@ pub struct Left<R> {
 pub struct Waiter<R> {
     /// What must stay alive meanwhile.
     pub root: R,
-    /// Addresses that were resolved for it.
-    pub(crate) addresses: Vec<IpAddr>,
     pub(crate) state: State,
     /// Whether a frame of `park` waits on the fiber's stack. Without one, whoever resumes the fiber
     /// takes the waiter out.
@@ -82,10 +80,18 @@ pub struct Waiter<R> {
     pub(crate) interrupted_by: Option<AlarmKey>,
     /// Its deadline.
     pub(crate) timer: Option<TimerKey>,
-    /// For a wait on many descriptors: the waiters of the single ones.
-    pub(crate) members: Vec<Token>,
     /// For one of many: the waiter of the whole.
     pub(crate) whole: Option<Token>,
+    /// What few have, so that the others stay small.
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Rare {
+    /// For a wait on many descriptors: the waiters of the single ones.
+    pub(crate) members: Vec<Token>,
+    /// Addresses that were resolved for it.
+    pub(crate) addresses: Vec<IpAddr>,
     /// The park of the same fiber that this one interrupts.
     pub(crate) outer: Option<Token>,
 }
@@ -108,7 +114,6 @@ impl<R> Waiter<R> {
     pub(crate) fn new(root: R, op: Option<Op>) -> Self {
         Self {
             root,
-            addresses: Vec::new(),
             state: State::Parked,
             framed: true,
             yielded: false,
@@ -117,9 +122,12 @@ impl<R> Waiter<R> {
             lends_memory: false,
             interrupted_by: None,
             timer: None,
-            members: Vec::new(),
             whole: None,
-            outer: None,
+            rare: None,
         }
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 }
