@@ -138,6 +138,16 @@ impl Driver {
         each!(&mut self.kernel, kernel => kernel.wants_wait())
     }
 
+    /// Whether operations that are pushed are carried out together, by the system call of the next wait.
+    #[must_use]
+    pub fn batches(&self) -> bool {
+        match self.kernel {
+            #[cfg(target_os = "linux")]
+            Kernel::Uring(_) => true,
+            _ => false,
+        }
+    }
+
     /// Submits, and sleeps until something can be reaped; `None` sleeps without limit, zero not at
     /// all. Tells whether the kernel's objects still answer.
     pub fn wait(&mut self, timeout: Option<Duration>) -> bool {

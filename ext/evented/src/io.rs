@@ -280,6 +280,9 @@ fn transfer_elsewhere(
     mut op: Op,
     may_wait: bool,
 ) -> VALUE {
+    if matches!(op, Op::Send(_)) && scheduler.crowd.sends_together() {
+        return submit_and_park(scheduler, io, buffer, op);
+    }
     match op.syscall() {
         Attempt::Done(result) => {
             if let Progress::Complete(result) = op.advance(result) {

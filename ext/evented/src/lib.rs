@@ -30,6 +30,7 @@
 )]
 
 mod convert;
+mod crowd;
 mod define;
 mod em;
 mod errors;

@@ -116,8 +116,10 @@ fn enter(scheduler: &Scheduler, token: Token, start: Option<VALUE>) -> Outcome {
     if start.is_some() {
         scheduler.starting.set(scheduler.starting.get() + 1);
     }
-    // SAFETY: with the GVL.
-    let me = unsafe { rb_fiber_current() };
+    // The running fiber, asked for once a park.
+    let Some(me) = scheduler.tables(|tables| tables.root(token).map(|root| root.fiber)) else {
+        return Outcome::Woken;
+    };
     let outer = scheduler.handed.get().filter(|&outer| {
         outer != token
             && scheduler.tables(|tables| tables.root(outer).is_some_and(|root| root.fiber == me))

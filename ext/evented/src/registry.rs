@@ -11,7 +11,7 @@ use rb_sys::{
 };
 
 use crate::{
-    convert,
+    convert, crowd,
     define::{Function, singleton_method},
     fork,
     scheduler::Scheduler,
@@ -90,10 +90,14 @@ fn wake_waiters(fd: c_int) -> bool {
         if scheduler.epoch() != fork::epoch() {
             continue;
         }
+        // SAFETY: with the GVL.
+        let is_ours = unsafe { rb_thread_current() } == scheduler.thread();
+        if is_ours {
+            crowd::let_out(scheduler);
+        }
         if scheduler.tables(|tables| tables.close(fd)) > 0 {
             woken = true;
-            // SAFETY: with the GVL.
-            if unsafe { rb_thread_current() } != scheduler.thread() {
+            if !is_ours {
                 scheduler.wake();
             }
         }

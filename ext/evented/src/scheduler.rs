@@ -24,6 +24,7 @@ use rb_sys::{VALUE, rb_fiber_current, rb_thread_current};
 pub(crate) use object::{default_driver, define};
 
 use crate::{
+    crowd::Crowd,
     em::Em,
     errors, fork, memory, registry,
     time::Time,
@@ -84,6 +85,7 @@ pub(crate) struct Scheduler {
     /// When the first of those turns began, and after how many resumes the clock is looked at again.
     pub(crate) left: Cell<Instant>,
     pub(crate) look_at: Cell<usize>,
+    pub(crate) crowd: Crowd,
     /// Fibers started in this turn.
     pub(crate) started: Cell<u32>,
     /// Operations in a row that were done at once, without a park.
@@ -141,6 +143,7 @@ impl Scheduler {
             away: Cell::new(0),
             left: Cell::new(clock::now()),
             look_at: Cell::new(0),
+            crowd: Crowd::new(),
             started: Cell::new(0),
             streak: Cell::new(0),
             time: Time::new(),

@@ -17,7 +17,7 @@ use rb_sys::{
 };
 
 use crate::{
-    convert,
+    convert, crowd,
     define::{
         Function::{One, Zero},
         methods,
@@ -113,7 +113,13 @@ pub(crate) fn turn(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
     scheduler.away.set(0);
     scheduler.look_at.set(0);
     scheduler.started.set(0);
-    scheduler.tables(|tables| tables.ready.begin_turn());
+    crowd::begin(
+        scheduler,
+        scheduler.tables(|tables| {
+            tables.ready.begin_turn();
+            tables.ready.len()
+        }),
+    );
     while let Some(token) = scheduler.tables(|tables| tables.ready.next()) {
         let state = resume(scheduler, token);
         // It may have been the turn of the fiber that this is running on.
@@ -121,6 +127,7 @@ pub(crate) fn turn(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
             return state;
         }
     }
+    crowd::end(scheduler);
     // A fiber that was raised in may have taken alarms in (park.rs): they must not wait for another.
     let mut state = crate::timeout::fire(scheduler);
     if state == 0 {
@@ -138,8 +145,8 @@ pub(crate) fn turn(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
 }
 
 /// Begins another turn without going back to the loop, if all that there is to be done is to resume those
-/// who are ready: that saves a switch each way. Only so often, because deadlines and messages have to wait
-/// meanwhile (I-11).
+/// who are ready, or are ready once the kernel has been asked: that saves a switch each way. Only so often,
+/// because deadlines and messages have to wait meanwhile (I-11).
 pub(crate) fn begin_another(scheduler: &Scheduler) -> bool {
     // SAFETY: owner only; the borrow ends here.
     if !(unsafe { &*scheduler.due.get() }).is_empty() || !scheduler.has_driver() {
@@ -156,12 +163,31 @@ pub(crate) fn begin_another(scheduler: &Scheduler) -> bool {
         }
         scheduler.look_at.set(away + away.clamp(1, LOOK_EVERY));
     }
-    let resumes = scheduler.reactor(|reactor| reactor.begin_another_turn(MOST_AWAY - away));
+    let begin = || scheduler.reactor(|reactor| reactor.begin_another_turn(MOST_AWAY - away));
+    let mut resumes = begin();
+    if resumes == 0 && ask_from_here(scheduler) {
+        resumes = begin();
+    }
     scheduler.away.set(away + resumes);
     if resumes > 0 {
         scheduler.started.set(0);
+        crowd::begin(scheduler, resumes);
     }
     resumes > 0
+}
+
+/// Asks the kernel what has happened, without sleeping, if nobody is ready before that. Tells whether it has been asked.
+/// What comes of it is the loop's if it is more than fibers that can go on.
+fn ask_from_here(scheduler: &Scheduler) -> bool {
+    let alone = scheduler.tables(|tables| tables.ready.is_empty()) && !scheduler.has_streams();
+    if !alone || !scheduler.driver(|driver| driver.wants_wait()) {
+        return false;
+    }
+    scheduler.reactor(|reactor| reactor.flush_cancels());
+    ask(scheduler);
+    dispatch(scheduler);
+    // SAFETY: owner only; the borrow ends here.
+    unsafe { &*scheduler.due.get() }.is_empty()
 }
 
 /// How many fibers may be resumed before the loop has to be gone back to: some 50 µs of nothing but switches.

@@ -12,7 +12,7 @@ use rb_sys::{
 };
 
 use crate::{
-    convert,
+    convert, crowd,
     define::{
         Function::{One, Three},
         methods,
@@ -92,6 +92,7 @@ unsafe extern "C" fn io_wait(this: VALUE, io: VALUE, events: VALUE, timeout: VAL
 unsafe extern "C" fn io_close(this: VALUE, fd: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
     let fd = convert::int(fd);
+    crowd::let_out(scheduler);
     scheduler.tables(|tables| tables.close(fd));
     // What waits on it and has not left yet must not leave after it: the number may be another's then.
     scheduler.reactor(|reactor| reactor.flush_cancels());
