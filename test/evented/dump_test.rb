@@ -115,6 +115,28 @@ class DumpTest < Minitest::Test
     assert_match(/\Anothing can ever wake.*"the root" waiting.*"consumer" waiting block Thread::Queue/m, output)
   end
 
+  def test_a_task_that_ignores_its_cancellation_can_not_keep_a_deadlock_from_being_raised
+    output = output_of_ruby(<<~RUBY)
+      begin
+      Evented do
+        Evented do
+          Queue.new.pop
+        rescue Evented::Cancel
+          begin
+            Queue.new.pop
+          ensure
+            puts "cleaned up"
+          end
+        end
+      end
+      rescue Evented::Deadlock => e
+        puts e.class
+      end
+    RUBY
+
+    assert_equal "cleaned up\nEvented::Deadlock\n", output
+  end
+
   def test_waiting_for_a_signal_is_no_deadlock
     assert_equal "woken\n", output_of_ruby(<<~RUBY)
       trap(:USR1) { puts "woken"; exit!(0) }

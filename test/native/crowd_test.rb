@@ -4,8 +4,8 @@ require "helper"
 require "socket"
 require "support/scheduled"
 
-# When many fibers are ready at a time, what they send leaves with the one system call that ends their turn. Nobody is to
-# see a difference except in what it costs.
+# When many fibers are ready at a time, what they send leaves with the one system call that ends their turn. Nobody is
+# to see a difference except in what it costs.
 class CrowdTest < Minitest::Test
   CROWD = 32
 
@@ -55,19 +55,19 @@ class CrowdTest < Minitest::Test
     scheduled do
       pairs = Array.new(CROWD) { UNIXSocket.pair }
       written = []
-      fibers = crowd(pairs) { |socket, n| (sleep 0) && written << socket.write(n.chr * 1_000_000) }
+      fibers = crowd(pairs) { |socket, n| (sleep 0) && written.push(socket.write(n.chr * 1_000_000)) }
       got = pairs.map { |_, peer| peer.read(1_000_000) }
       wait_until { fibers.none?(&:alive?) }
 
       assert_equal [1_000_000] * CROWD, written
-      assert_equal(Array.new(CROWD) { |n| n.chr }, got.map { |bytes| bytes.squeeze })
+      assert_equal Array.new(CROWD, &:chr), got.map(&:squeeze)
     end
   end
 
   def test_whoever_has_no_peer_any_more_hears_of_it
     scheduled do
       pairs = Array.new(CROWD) { UNIXSocket.pair }
-      pairs.each { |_, peer| peer.close }
+      pairs.map(&:last).each(&:close)
       outcomes = []
       in_a_crowd(pairs) { |socket, _| outcomes << outcome { socket.write("x") }.class }
 

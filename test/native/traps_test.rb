@@ -32,4 +32,15 @@ class TrapsTest < Minitest::Test
       puts "done"
     RUBY
   end
+
+  def test_tasks_that_a_trap_keeps_from_beginning_begin_later
+    assert_equal "0\n", output_of_ruby(<<~RUBY)
+      trap(:USR1) { sleep 0 }
+      storm = fork { 500.times { Process.kill(:USR1, Process.ppid) && sleep(0.0003) } }
+      begun = done = 0
+      start_one = proc { begun += 1; Evented { Thread.current[:trace] = "so that the next has a new fiber"; done += 1 }.wait }
+      Evented { 4.times { Evented { start_one.call until $over ||= Process.wait(storm, Process::WNOHANG) } } }
+      puts begun - done
+    RUBY
+  end
 end

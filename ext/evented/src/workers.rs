@@ -4,7 +4,7 @@
 //! of what a short task would cost. So a fiber whose task has ended rests until there is another one, unless
 //! somebody may look for the ended one by its fiber. `lib/evented/task/worker.rb` is the Ruby side.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::UnsafeCell;
 
 use rb_sys::{
     Qfalse, Qtrue, RARRAY_LEN, VALUE, rb_ensure, rb_fiber_current, rb_funcallv, rb_gc_mark,
@@ -49,31 +49,34 @@ pub(crate) unsafe fn define(class: VALUE) {
 pub(crate) struct Workers {
     /// Those that rest; the last one is the next to work.
     resting: UnsafeCell<Vec<VALUE>>,
-    /// A worker that is just being given control, and its task.
-    employed: Cell<Option<(VALUE, VALUE)>>,
+    /// Workers that are just being given control, and the task of each. Mostly one; a trap that runs on its fiber
+    /// before it begins may let others go first, who employ others.
+    employed: UnsafeCell<Vec<(VALUE, VALUE)>>,
 }
 
 impl Workers {
     pub(crate) const fn new() -> Self {
         Self {
             resting: UnsafeCell::new(Vec::new()),
-            employed: Cell::new(None),
+            employed: UnsafeCell::new(Vec::new()),
         }
     }
 
     /// Nobody will use them any more; the garbage collector takes them.
     pub(crate) fn forget(&self) {
         self.resting(|resting| *resting = Vec::new());
-        self.employed.set(None);
+        self.employed(|employed| *employed = Vec::new());
     }
 
     /// Marks and pins them.
     pub(crate) fn mark(&self) {
-        let (fiber, task) = self.employed.get().unwrap_or((NIL, NIL));
-        self.resting(|resting| {
-            for &value in resting.iter().chain([&fiber, &task]) {
-                // SAFETY: in the mark phase, and each a live VALUE.
-                unsafe { rb_gc_mark(value) };
+        // SAFETY: in the mark phase, and each a live VALUE.
+        let mark = |value: VALUE| unsafe { rb_gc_mark(value) };
+        self.resting(|resting| resting.iter().copied().for_each(mark));
+        self.employed(|employed| {
+            for &(fiber, task) in employed.iter() {
+                mark(fiber);
+                mark(task);
             }
         });
     }
@@ -81,21 +84,30 @@ impl Workers {
     /// One that rests, told to go on; who calls gives it control.
     pub(crate) fn wake(&self) -> Option<VALUE> {
         let fiber = self.resting(Vec::pop)?;
-        self.employed.set(Some((fiber, Qtrue as VALUE)));
+        self.employ(fiber, Qtrue as VALUE);
         Some(fiber)
+    }
+
+    /// What a fiber finds once it has control.
+    fn employ(&self, fiber: VALUE, task: VALUE) {
+        self.employed(|employed| employed.push((fiber, task)));
     }
 
     /// The task of a fiber that has been given control for it.
     fn take_task(&self, fiber: VALUE) -> Option<VALUE> {
-        let (employed, task) = self.employed.get()?;
-        if employed != fiber {
-            return None;
-        }
-        self.employed.set(None);
-        Some(task)
+        self.employed(|employed| {
+            let its = employed.iter().rposition(|&(worker, _)| worker == fiber)?;
+            Some(employed.swap_remove(its).1)
+        })
     }
 
-    /// Borrows the list. `work` must not call Ruby (I-3).
+    /// Borrows those who are just being given control. `work` must not call Ruby (I-3).
+    fn employed<T>(&self, work: impl FnOnce(&mut Vec<(VALUE, VALUE)>) -> T) -> T {
+        // SAFETY: with the GVL, and the borrow ends before anything else can run.
+        work(unsafe { &mut *self.employed.get() })
+    }
+
+    /// Borrows those who rest. `work` must not call Ruby (I-3).
     fn resting<T>(&self, work: impl FnOnce(&mut Vec<VALUE>) -> T) -> T {
         // SAFETY: with the GVL, and the borrow ends before anything else can run.
         work(unsafe { &mut *self.resting.get() })
@@ -118,7 +130,7 @@ unsafe extern "C" fn employ(this: VALUE, worker: VALUE, task: VALUE) -> VALUE {
     let scheduler = Scheduler::enter(this);
     // What came too late for the task before is not for this one.
     forget(scheduler, worker);
-    scheduler.workers.employed.set(Some((worker, task)));
+    scheduler.workers.employ(worker, task);
     hooks::run_until_it_waits(scheduler, worker);
     NIL
 }
@@ -238,6 +250,10 @@ unsafe extern "C" fn leave(worker: VALUE) -> VALUE {
     } = unsafe { &*(worker as *const Worker) };
     if !employed {
         workers.resting(|resting| resting.retain(|resting| resting != fiber));
+        // A task is still to be fetched, with `__task`; being woken up is nothing by itself.
+        workers.employed(|employed| {
+            employed.retain(|&(worker, task)| worker != *fiber || task != Qtrue as VALUE)
+        });
     }
     NIL
 }

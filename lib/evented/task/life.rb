@@ -36,11 +36,13 @@ module Evented
         raise @error if @status == :failed
       end
 
-      # Raises in a root task what only somebody outside could mend: where it waits, or out of its reactor.
+      # Raises in a root task what only somebody outside could mend: where it waits, or out of its reactor, if that did
+      # not help: children may ignore that they are cancelled.
       #
       # @private
       def stuck(error)
-        raise error unless @fiber && @scheduler.__interrupt(@fiber, error)
+        helpless = @interrupted&.any?(error.class)
+        raise error if helpless || !@fiber || !@scheduler.__interrupt(@fiber, error)
       end
 
       # The whole life of a task, in a fiber that it has for itself.
