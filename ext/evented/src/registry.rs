@@ -13,7 +13,7 @@ use rb_sys::{
 use crate::{
     convert, crowd,
     define::{Function, singleton_method},
-    fork,
+    em, fork,
     scheduler::Scheduler,
 };
 
@@ -95,12 +95,12 @@ fn wake_waiters(fd: c_int) -> bool {
         if is_ours {
             crowd::let_out(scheduler);
         }
-        if scheduler.tables(|tables| tables.close(fd)) > 0 {
-            woken = true;
-            if !is_ours {
-                scheduler.wake();
-            }
+        let ends = em::closing(scheduler, fd, is_ours);
+        let wakes = scheduler.tables(|tables| tables.close(fd)) > 0;
+        if (ends || wakes) && !is_ours {
+            scheduler.wake();
         }
+        woken |= wakes;
     }
     woken
 }
