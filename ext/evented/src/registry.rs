@@ -82,14 +82,19 @@ fn access(fd: c_int) -> c_int {
     }
 }
 
-fn wake_waiters(fd: c_int) -> bool {
-    let mut woken = false;
-    for &scheduler in open().iter() {
+/// Whether `found` says so of one of the schedulers of this process that are open; asks until then. It must not call
+/// Ruby.
+pub(crate) fn find(mut found: impl FnMut(&Scheduler) -> bool) -> bool {
+    open().iter().any(|&scheduler| {
         // SAFETY: schedulers leave the list before they are freed.
         let scheduler = unsafe { &*scheduler };
-        if scheduler.epoch() != fork::epoch() {
-            continue;
-        }
+        scheduler.epoch() == fork::epoch() && found(scheduler)
+    })
+}
+
+fn wake_waiters(fd: c_int) -> bool {
+    let mut woken = false;
+    find(|scheduler| {
         // SAFETY: with the GVL.
         let is_ours = unsafe { rb_thread_current() } == scheduler.thread();
         if is_ours {
@@ -101,7 +106,8 @@ fn wake_waiters(fd: c_int) -> bool {
             scheduler.wake();
         }
         woken |= wakes;
-    }
+        false
+    });
     woken
 }
 

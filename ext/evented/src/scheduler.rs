@@ -94,6 +94,8 @@ pub(crate) struct Scheduler {
     pub(crate) time: Time,
     /// What the clock said when the loop last looked at it.
     pub(crate) glance: Cell<Option<Instant>>,
+    /// The condition variable that is about to have the current fiber sleep.
+    pub(crate) condition: Cell<VALUE>,
     /// How many tasks are to be interrupted as soon as they wait: they could not be at once.
     pub(crate) interruptions: Cell<usize>,
     /// Whether `__stuck` is to be called when nothing can end any wait.
@@ -148,6 +150,7 @@ impl Scheduler {
             streak: Cell::new(0),
             time: Time::new(),
             glance: Cell::new(Some(clock::now())),
+            condition: Cell::new(NIL),
             interruptions: Cell::new(0),
             watches_deadlock: Cell::new(false),
         }

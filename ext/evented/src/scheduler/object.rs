@@ -212,6 +212,7 @@ unsafe extern "C" fn mark(scheduler: *mut c_void) {
         scheduler.thread.get(),
         scheduler.home.get(),
         scheduler.running.get(),
+        scheduler.condition.get(),
     ] {
         // SAFETY: in the mark phase, and each a live VALUE.
         unsafe { rb_gc_mark(value) };

@@ -1,0 +1,83 @@
+# frozen_string_literal: true
+
+require "evented"
+require_relative "../support/io_buffer"
+require_relative "cancel/places"
+require_relative "cancel/weapons"
+require_relative "cancel/victim"
+require_relative "cancel/round"
+require_relative "cancel/ending"
+
+module Fuzz
+  # Random cancellations: of every kind of wait, with every weapon, at every moment; and a look at what is left behind.
+  # Everything that is chosen follows from one number, so that a failure can be had again; only what the kernel and
+  # other threads do in the meantime does not.
+  #
+  #     SEED=123 rake fuzz:cancel[500]
+  module Cancel
+    # So many in a reactor before it is closed and another one takes its place.
+    A_REACTOR = 60
+    # So many of them at the same time.
+    LANES = 4
+
+    # What went wrong, and how to have it again.
+    class Failure < StandardError; end
+
+    # How often each place met each weapon.
+    Report = Struct.new(:count, :pairs) do
+      def to_s
+        "#{count} cancellations; #{pairs.size} pairs of a place and a weapon, the rarest #{pairs.values.min || 0} times"
+      end
+    end
+
+    class << self
+      # @param count [Integer] how many cancellations, at least
+      # @param seed [Integer]
+      # @return [Report]
+      # @raise [Failure]
+      def run(count, seed)
+        @random = Random.new(seed)
+        @report = Report.new(0, Hash.new(0))
+        until @report.count >= count
+          reactor([A_REACTOR, count - @report.count].min)
+          2.times { ending } if @report.count < count
+          GC.start if @random.rand < 0.05
+        end
+        @report
+      end
+
+      private
+
+      def reactor(count)
+        rounds = Array.new(count) { Round.new(Random.new(@random.rand(1 << 62))) }
+        Evented.run do
+          Array.new(LANES) do
+            Evented do
+              while (round = rounds.shift)
+                play(round) { round.run }
+                record(round.names)
+              end
+            end
+          end.each(&:wait)
+        end
+      end
+
+      def ending
+        ending = Ending.new(Random.new(@random.rand(1 << 62)))
+        play(ending) { ending.run }
+        ending.names.each { |names| record(names) }
+      end
+
+      def play(round)
+        yield
+      rescue StandardError => e
+        raise Failure, "#{round.inspect}: #{e.full_message(highlight: false)}"
+      end
+
+      def record(names)
+        @report.count += 1
+        @report.pairs[names] += 1
+      end
+    end
+  end
+end
