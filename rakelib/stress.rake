@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# The long forms of tests that have one (test/support/stress.rb), and tests under conditions that take too long for every
-# run. bin/test has the short forms. Each prints what it did.
+# The long forms of tests that have one (test/support/stress.rb), and tests under conditions that take too long for
+# every run. bin/test has the short forms. Each prints what it did.
 module StressRuns
   # Test files by what they are about.
   LONG = {

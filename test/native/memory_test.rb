@@ -121,7 +121,7 @@ class MemoryTest < Minitest::Test
     Thread.new do
       Thread.current.report_on_exception = false
       Fiber.set_scheduler(Evented::Scheduler.new)
-      count.times { Fiber.schedule { outcome { sleep } while true } } # rubocop:disable Style/WhileUntilModifier
+      count.times { Fiber.schedule { loop { outcome { sleep } } } }
       raise "the thread ends"
     end
   end
