@@ -406,7 +406,18 @@ impl Scheduler {
         }
         // SAFETY: written once, by `initialize`.
         let requested = unsafe { &*self.requested.get() };
-        let message = match probe::choose(requested.as_deref()) {
+        let mut choice = probe::choose(requested.as_deref());
+        if let Err(evented_core::Error::NoDescriptors(_)) = choice {
+            // Schedulers that nobody has closed keep theirs until they are collected; that happens behind the
+            // collection, when interrupts are looked at.
+            // SAFETY: with the GVL; nothing here has a destructor, should an interrupt raise.
+            unsafe {
+                rb_sys::rb_gc_start();
+                rb_sys::rb_thread_check_ints();
+            }
+            choice = probe::choose(requested.as_deref());
+        }
+        let message = match choice {
             Ok(choice) => {
                 // SAFETY: with the GVL; no driver is in use.
                 unsafe {
@@ -422,6 +433,7 @@ impl Scheduler {
                 }
                 return;
             }
+            Err(evented_core::Error::NoDescriptors(errno)) => errors::raise_errno(errno),
             Err(error) => error.to_string(),
         };
         errors::raise_string(errors::ERROR, message)
