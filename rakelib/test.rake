@@ -14,12 +14,13 @@ module TestRuns
 
   # @param files [Array<String>] test files, run together in one process
   # @param env [Hash] environment of that process
-  def ruby(files, env = {})
+  # @param command [String] which Ruby
+  def ruby(files, env = {}, command: RbConfig.ruby)
     abort "No test files here: #{env.inspect}" if files.empty?
     limit = system("timeout --version", out: File::NULL, err: File::NULL) ? LIMIT : []
     requires = files.map { |file| "require #{File.expand_path(file).dump}" }.join(";")
     options = ENV.fetch("TESTOPTS", "").split
-    sh(env, *limit, RbConfig.ruby, "-w", "-Ilib", "-Itest", "-e", requires, "--", *options,
+    sh(env, *limit, command, "-w", "-Ilib", "-Itest", "-e", requires, "--", *options,
        verbose: false) do |ok, status|
       abort "the tests failed (#{status})" unless ok
     end
