@@ -36,7 +36,7 @@ class DalliTest < Minitest::Test
   private
 
   def connect(tls: false, timeout: 5)
-    context = (OpenSSL::SSL::SSLContext.new.tap { |own| own.ca_file = TLSCertificates.file(TLSCertificates.root.pem) } if tls)
+    context = (OpenSSL::SSL::SSLContext.new.tap { |own| own.ca_file = TLSCertificates.root_file } if tls)
     Dalli::Client.new("localhost:#{relay_for(tls).port}", socket_timeout: timeout, socket_max_failures: 0,
                                                           down_retry_delay: 0, ssl_context: context)
   end

@@ -169,7 +169,7 @@ class PgTest < Minitest::Test
 
   def connect(tls: false, timeout: nil)
     where = if tls
-              root = TLSCertificates.file(TLSCertificates.root.pem)
+              root = TLSCertificates.root_file
               { host: "localhost", port: self.class.postgres.tls_port, sslmode: "verify-full", sslrootcert: root }
             else
               { host: "localhost", port: @relay.port, sslmode: "disable" }

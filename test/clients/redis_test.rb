@@ -66,7 +66,7 @@ class RedisTest < Minitest::Test
   def connect(tls: false, timeout: 5)
     server = if tls
                { host: "localhost", port: ThrowawayRedis.shared.tls_port, ssl: true,
-                 ssl_params: { ca_file: TLSCertificates.file(TLSCertificates.root.pem) } }
+                 ssl_params: { ca_file: TLSCertificates.root_file } }
              else
                { host: "localhost", port: @relay.port }
              end

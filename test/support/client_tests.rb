@@ -129,6 +129,15 @@ module ClientTests
 
   private
 
+  # A client is no file of ours: what Ruby has to say about it is for others.
+  def require_quietly(client)
+    verbose = $VERBOSE
+    $VERBOSE = nil
+    require client
+  ensure
+    $VERBOSE = verbose
+  end
+
   def disconnect(client) = client.close
 
   def recovered(client) = client
