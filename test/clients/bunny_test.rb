@@ -24,6 +24,26 @@ class BunnyTest < Minitest::Test
     skip "the bunny gem is not installed"
   end
 
+  # As without evented, which is why another channel is needed. Should that change, then so does the table.
+  def test_an_interrupted_channel_takes_the_late_answer_for_the_next
+    interrupt_and_pop = lambda do
+      with_clients(1) do |(client)|
+        queue = client.channel.queue("", exclusive: true)
+        queue.publish("1")
+        wait_until { queue.message_count == 1 }
+        @relay.hold
+        assert_raises(Timeout::Error) { Timeout.timeout(IMPATIENCE) { queue.pop } }
+        queue.publish("2")
+        @relay.release
+        # Were the late answer dropped, this would be 2.
+        wait_until { queue.pop.last }
+      end
+    end
+
+    assert_equal "1", interrupt_and_pop.call
+    assert_equal("1", in_reactor { interrupt_and_pop.call })
+  end
+
   def test_a_consumer_gets_what_another_fiber_publishes
     in_company do
       with_clients(1) do |(client)|
