@@ -26,6 +26,8 @@ module ClientRow
     end
   end
 
+  def without_timeout_of_its_own = undef_method(:test_d_a_timeout_of_its_own)
+
   # Says that something takes more than writing it down: what, the table's remarks tell, and the class's own tests.
   def with_remedy(*letters) = letters.each { |letter| cells[letter] = "remedy" }
 

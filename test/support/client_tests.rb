@@ -24,6 +24,8 @@ module ClientTests
   # Seconds
   SLOW = 0.2
   IMPATIENCE = 0.05
+  # Bytes of a long text
+  LARGE = 100_000
 
   def self.included(test_class)
     super
@@ -117,10 +119,10 @@ module ClientTests
       with_clients(AT_ONCE, tls: true) do |clients|
         answers = nil
         _, ticker = Ticker.beside do
-          answers = at_the_same_time(clients) { |client| (slow(client) && ask(client, "x" * 100_000)).size }
+          answers = at_the_same_time(clients) { |client| (slow(client) && ask(client, "x" * self.class::LARGE)).size }
         end
 
-        assert_equal [100_000] * AT_ONCE, answers
+        assert_equal [self.class::LARGE] * AT_ONCE, answers
         goes_on(ticker)
         cancel_and_use_again(clients.first)
       end
