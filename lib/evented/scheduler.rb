@@ -64,6 +64,7 @@ module Evented
       # Those who have time be virtual: their fiber, to their task.
       @virtual = nil
       (reason = __refusal) && self.class.tell_refusal(reason)
+      LoggerRepairs.install
     end
 
     # Runs until no fiber waits any more.
