@@ -1,0 +1,46 @@
+# frozen_string_literal: true
+
+require "rails/railtie"
+
+module Evented
+  module Rails
+    # The settings, as `config.evented` in an application of Rails:
+    #
+    # - `wrap`: what a task is wrapped in that was not started inside of something that is wrapped, such as a request or a
+    #   job: `:executor`, `:reloader` or false. By default `:reloader` where code is reloaded, else `:executor`.
+    # - `back_pressure` (true): tasks that want a database connection wait in line for one, however many there are.
+    # - `stall_after` (1): seconds after which a reactor whose thread is kept busy is reported; nil for never.
+    # - `allow_thread_isolation` (false): whether tasks may run although `config.active_support.isolation_level` is
+    #   `:thread`, which corrupts data if they use Active Record.
+    # - `solid_queue` (true): whether Solid Queue's workers that are configured by `fibers:` run on evented.
+    class Railtie < ::Rails::Railtie
+      config.evented = ActiveSupport::OrderedOptions.new
+      config.evented.wrap = nil
+      config.evented.back_pressure = true
+      config.evented.stall_after = 1
+      config.evented.allow_thread_isolation = false
+      config.evented.solid_queue = true
+
+      # An application that sets another one does so after this; it is refused below.
+      config.active_support.isolation_level = :fiber
+
+      initializer "evented.setup", after: "active_support.isolation_level" do |app|
+        options = app.config.evented
+        wrap = options.wrap
+        wrap = app.config.reloading_enabled? ? :reloader : :executor if wrap.nil?
+        Rails.setup(wrap: wrap, back_pressure: options.back_pressure, stall_after: options.stall_after,
+                    allow_thread_isolation: options.allow_thread_isolation)
+        # When the level has been set, by what comes before this.
+        config.after_initialize { Rails.check_isolation }
+      end
+
+      initializer "evented.log_stalls" do
+        ActiveSupport::Notifications.subscribe(Stalls::EVENT) do |_, _, _, _, stall|
+          ::Rails.logger&.warn(<<~TEXT.chomp)
+            evented: a thread (#{stall[:thread].name || stall[:thread].inspect}) was kept busy for #{stall[:duration].round(2)} s, and none of its tasks could go on#{stall[:backtrace] && ". It stands at:\n  #{stall[:backtrace].first(20).join("\n  ")}"}
+          TEXT
+        end
+      end
+    end
+  end
+end
