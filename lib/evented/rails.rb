@@ -47,7 +47,8 @@ module Evented
       # @param wrap [:executor, :reloader, false]
       # @param back_pressure [Boolean] whether who wants a connection waits in line for one
       # @param allow_thread_isolation [Boolean]
-      # @param stall_after [Numeric, nil] seconds after which a reactor whose thread is kept busy is reported; nil: never
+      # @param stall_after [Numeric, nil] seconds after which a reactor whose thread is kept busy is reported; nil for
+      #   never
       # @return [void]
       # @raise [Evented::Rails::VersionError] if Rails is too old
       # @threadsafe no
@@ -62,6 +63,7 @@ module Evented
         Stalls.threshold = Arguments.timeout(stall_after)
         ShareLock.mend
         ActiveSupport.on_load(:active_record) do
+          Connections.loaded
           Mends.install
           Connections.install if back_pressure
         end
@@ -90,8 +92,9 @@ module Evented
       def check_version
         return if ActiveSupport.version >= Gem::Version.new(OLDEST)
 
-        raise VersionError, "evented/rails needs Rails #{OLDEST} or newer, and this is #{ActiveSupport.version}: before " \
-                            "that a fiber kept its connection after each query. Update Rails, or use evented without it."
+        raise VersionError, "evented/rails needs Rails #{OLDEST} or newer, and this is #{ActiveSupport.version}: " \
+                            "before that a fiber kept its connection after each query. Update Rails, or use evented " \
+                            "without this."
       end
     end
   end

@@ -23,8 +23,8 @@ module Evented
     @surroundings = nil
 
     class << self
-      # What tasks run in beside a reactor, if a face has anything of that kind. It is asked with `for(task)`, in the
-      # fiber that starts the task, and what it returns has to call the block that it is given with `run`, in the task's.
+      # What tasks run in beside a reactor, if a face has anything of that kind. It is asked with `for(task)` in the
+      # fiber that starts the task, and what it returns is given the block with `run` in the task's own.
       #
       # @private
       attr_accessor :surroundings

@@ -98,7 +98,7 @@ class ActiveRecordFibersTest < Minitest::Test
       task = Evented do
         Entry.transaction do
           Entry.create!(name: "never")
-          select("SELECT pg_sleep(60)")
+          select("SELECT 1 FROM pg_sleep(60)")
         end
       end
       wait_until { querying?("pg_sleep(60)") }
@@ -131,7 +131,7 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def test_a_cancelled_query_does_not_keep_its_connection_busy
     in_reactor do
-      task = Evented { select("SELECT pg_sleep(60)") }
+      task = Evented { select("SELECT 1 FROM pg_sleep(60)") }
       wait_until { querying?("pg_sleep(60)") }
       task.cancel
       assert_raises(Evented::Cancel) { task.value }
@@ -143,9 +143,9 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def test_timeouts_end_queries
     in_reactor do
-      assert_raises(Timeout::Error) { Timeout.timeout(0.05) { select("SELECT pg_sleep(60)") } }
-      assert_raises(Evented::TimeoutError) { Evented.timeout(0.05) { select("SELECT pg_sleep(60)") } }
-      assert_raises(RuntimeError) { Timeout.timeout(0.05, RuntimeError) { select("SELECT pg_sleep(60)") } }
+      assert_raises(Timeout::Error) { Timeout.timeout(0.05) { select("SELECT 1 FROM pg_sleep(60)") } }
+      assert_raises(Evented::TimeoutError) { Evented.timeout(0.05) { select("SELECT 1 FROM pg_sleep(60)") } }
+      assert_raises(RuntimeError) { Timeout.timeout(0.05, RuntimeError) { select("SELECT 1 FROM pg_sleep(60)") } }
 
       wait_until { !querying?("pg_sleep(60)") }
       assert_equal 1, select("SELECT 1")
@@ -156,7 +156,7 @@ class ActiveRecordFibersTest < Minitest::Test
     in_reactor do
       Entry.transaction do
         Entry.create!(name: "kept")
-        assert_raises(Timeout::Error) { Timeout.timeout(0.05) { select("SELECT pg_sleep(0.3)") } }
+        assert_raises(Timeout::Error) { Timeout.timeout(0.05) { select("SELECT 1 FROM pg_sleep(0.3)") } }
         Entry.create!(name: "kept too")
       end
     end
@@ -170,8 +170,10 @@ class ActiveRecordFibersTest < Minitest::Test
       10.times do
         tasks = Array.new(20) { |n| Evented { disturbed(n, random.rand(0.03)) } }
         sleep random.rand(0.02)
-        tasks.each { |task| task.cancel if random.rand(2).zero? }
-        tasks.each { |task| outcome { task.value } }
+        tasks.each do |task|
+          task.cancel if random.rand(2).zero?
+          outcome { task.value }
+        end
       end
       Evented.map(0...1000, limit: 50) { |n| assert_equal n, select("SELECT #{n}") }
     end
@@ -205,7 +207,7 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def test_a_killed_backend_costs_no_more_than_its_query
     in_reactor do
-      task = Evented { select("SELECT pg_sleep(60)") }
+      task = Evented { select("SELECT 1 FROM pg_sleep(60)") }
       pid = wait_until { querying?("pg_sleep(60)") }
       outside { |connection| connection.exec("SELECT pg_terminate_backend(#{pid})") }
       assert_raises(ActiveRecord::StatementInvalid, ActiveRecord::ConnectionFailed) { task.value }
@@ -216,7 +218,7 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def test_all_idle_backends_killed_is_not_noticed
     in_reactor do
-      Array.new(5) { Evented { select("SELECT pg_sleep(0.05)") } }.each(&:wait)
+      Array.new(5) { Evented { select("SELECT 1 FROM pg_sleep(0.05)") } }.each(&:wait)
       outside do |connection|
         connection.exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() " \
                         "AND backend_type = 'client backend'")
@@ -225,6 +227,31 @@ class ActiveRecordFibersTest < Minitest::Test
 
       assert_equal (0...20).to_a, Array.new(20) { |n| Evented { select("SELECT #{n}") } }.map(&:value)
     end
+  end
+
+  def test_a_server_that_starts_again_is_found_again
+    in_reactor do
+      Array.new(5) { Evented { select("SELECT 1 FROM pg_sleep(0.05)") } }.each(&:wait)
+      tasks = Array.new(50) { |n| Evented { outcome { select("SELECT #{n} FROM pg_sleep(0.2)") } } }
+      # What the server does when one of its processes crashes: all connections end, and it starts afresh.
+      Process.kill(:KILL, wait_until { querying?("pg_sleep(0.2)") }.to_i)
+      assert(tasks.map(&:value).any?(ActiveRecord::StatementInvalid))
+      wait_until(deadline: 20) { outcome { Evented { select("SELECT 1") }.value } == 1 }
+
+      Evented.map(0...1000, limit: 50) { |n| assert_equal n, select("SELECT #{n}") }
+    end
+  end
+
+  def test_a_server_that_is_away_is_an_error_and_costs_no_connection
+    ActiveRecordTest.connect(host: "/nowhere/at/all")
+    in_reactor do
+      errors = Array.new(20) { Evented { outcome { select("SELECT 1") } } }.map(&:value)
+      assert_equal [ActiveRecord::ConnectionNotEstablished], errors.map(&:class).uniq
+    end
+    assert_equal 0, pool.stat[:busy]
+    assert_equal 5, pool.__send__(:evented_permits).available
+  ensure
+    ActiveRecordTest.connect
   end
 
   def test_what_ends_without_giving_its_connection_back_gives_it_back
@@ -323,10 +350,10 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def test_the_root_task_shares_its_callers_connection
     mine = backend
-    assert_equal mine, in_reactor { backend }
+    assert_equal(mine, in_reactor { backend })
     Entry.transaction do
       Entry.create!(name: "uncommitted")
-      assert_equal 1, in_reactor { Entry.count }
+      assert_equal(1, in_reactor { Entry.count })
       assert_equal 0, in_reactor { Evented { Entry.count }.value }, "a child has a connection of its own"
       raise ActiveRecord::Rollback
     end
@@ -337,8 +364,8 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def disturbed(number, seconds)
     case number % 4
-    when 0 then select("SELECT pg_sleep(#{seconds})")
-    when 1 then Timeout.timeout(0.01) { select("SELECT pg_sleep(#{seconds})") }
+    when 0 then select("SELECT 1 FROM pg_sleep(#{seconds})")
+    when 1 then Timeout.timeout(0.01) { select("SELECT 1 FROM pg_sleep(#{seconds})") }
     when 2 then written_twice(seconds)
     else Timeout.timeout(0.01) { written_twice(seconds) }
     end
@@ -350,7 +377,7 @@ class ActiveRecordFibersTest < Minitest::Test
     name = rand.to_s
     Entry.transaction do
       Entry.create!(name: name)
-      select("SELECT pg_sleep(#{seconds})")
+      select("SELECT 1 FROM pg_sleep(#{seconds})")
       Entry.create!(name: name)
     end
   end
@@ -358,8 +385,10 @@ class ActiveRecordFibersTest < Minitest::Test
   # @return [String, nil] the backend that has this in its query
   def querying?(sql)
     outside do |connection|
-      connection.exec_params("SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%' || $1 || '%' " \
-                             "AND pid <> pg_backend_pid()", [sql]).column_values(0).first
+      connection.exec_params(<<~SQL, [sql]).column_values(0).first
+        SELECT pid FROM pg_stat_activity
+        WHERE state = 'active' AND query LIKE '%' || $1 || '%' AND pid <> pg_backend_pid()
+      SQL
     end
   end
 

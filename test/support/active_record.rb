@@ -20,9 +20,9 @@ module ActiveRecordTest
     def start
       return if @started
 
-      require "pg"
       require "active_record"
       require "evented/rails"
+      require "pg"
       return @missing = "PostgreSQL's binaries (initdb, postgres) are not installed" unless ThrowawayPostgres.available?
 
       ActiveSupport::IsolatedExecutionState.isolation_level = :fiber
@@ -37,7 +37,8 @@ module ActiveRecordTest
     # @return [Hash] for establish_connection
     def database(**more)
       host = postgres.conninfo[/host=(\S+)/, 1]
-      { adapter: "postgresql", host: host, username: "postgres", database: "postgres", pool: POOL, **more }
+      { adapter: "postgresql", host: host, username: "postgres", database: "postgres", pool: POOL,
+        min_messages: "error", **more }
     end
 
     def connect(**more)

@@ -5,8 +5,8 @@ module Evented
     # Around a connection that several use: that of a transactional test. Active Record's own belongs to one fiber, so
     # that a task would wait for the transaction around the `Evented do` that it is part of, which waits for the task.
     #
-    # This one is lent to the tasks that its holder has started, one at a time: they work inside the holder's transaction,
-    # and the holder goes on with it when they have left.
+    # This one is lent to the tasks that its holder has started, one at a time: they work inside the holder's
+    # transaction, and the holder goes on with it when they have left.
     #
     # @private
     class ConnectionLock
@@ -84,7 +84,7 @@ module Evented
         taken = false
         until taken
           waiter = nil
-          @lock.exclusively { (taken = take) || @waiting << (waiter = Waiter.new(self)) }
+          @lock.exclusively { (taken = take) || (@waiting << (waiter = Waiter.new(self))) }
           begin
             waiter&.await(nil)
           ensure

@@ -14,8 +14,8 @@ module Evented
       # be given up after `checkout_timeout`, and a wake-up that comes together with a cancellation would be lost.
       module Pool
         # @return [ActiveRecord::ConnectionAdapters::AbstractAdapter]
-        # @raise [ActiveRecord::ConnectionTimeoutError] if none was given back for `checkout_timeout` seconds, and none is
-        #   in use; on a plain thread if there was none in this time
+        # @raise [ActiveRecord::ConnectionTimeoutError] if none was given back for `checkout_timeout` seconds, and no
+        #   query runs on any; on a plain thread if there was none in this time
         # @suspends until there is one
         # @threadsafe yes
         def checkout(checkout_timeout = @checkout_timeout)
@@ -108,7 +108,15 @@ module Evented
       CREATION = Lock.new
       private_constant :CREATION
 
+      @loaded = false
+
       class << self
+        # Active Record is there. (To ask for it would load it.)
+        #
+        # @return [void]
+        # @threadsafe no
+        def loaded = @loaded = true
+
         # @return [void]
         # @threadsafe no
         def install
@@ -123,7 +131,7 @@ module Evented
         # @suspends only if another thread is just changing the pool
         # @threadsafe yes
         def release
-          return unless defined?(ActiveRecord::Base) && ActiveRecord::Base.respond_to?(:connection_handler)
+          return unless @loaded
 
           context = ActiveSupport::IsolatedExecutionState.context
           ActiveRecord::Base.connection_handler.each_connection_pool do |pool|

@@ -61,9 +61,9 @@ module Evented
 
         private
 
-        # A query that was interrupted still runs, and whoever is next would have to wait for it. Inside of a transaction
-        # that is so too: ending it would end the transaction, while who rescues the interruption may go on with it.
-        # Rolling it back ends the query.
+        # A query that was interrupted still runs, and whoever is next would have to wait for it. Inside of a
+        # transaction it is left alone: ending it would end the transaction, and that without a word at its COMMIT,
+        # while who rescues the interruption may go on with it. Rolling the transaction back ends the query.
         def evented_end_query
           return if !evented_querying? || evented_in_transaction?
 

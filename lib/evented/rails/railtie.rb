@@ -6,8 +6,8 @@ module Evented
   module Rails
     # The settings, as `config.evented` in an application of Rails:
     #
-    # - `wrap`: what a task is wrapped in that was not started inside of something that is wrapped, such as a request or a
-    #   job: `:executor`, `:reloader` or false. By default `:reloader` where code is reloaded, else `:executor`.
+    # - `wrap`: what a task is wrapped in that was not started inside of something that is wrapped, such as a request
+    #   or a job: `:executor`, `:reloader` or false. By default `:reloader` where code is reloaded, else `:executor`.
     # - `back_pressure` (true): tasks that want a database connection wait in line for one, however many there are.
     # - `stall_after` (1): seconds after which a reactor whose thread is kept busy is reported; nil for never.
     # - `allow_thread_isolation` (false): whether tasks may run although `config.active_support.isolation_level` is
@@ -36,9 +36,11 @@ module Evented
 
       initializer "evented.log_stalls" do
         ActiveSupport::Notifications.subscribe(Stalls::EVENT) do |_, _, _, _, stall|
-          ::Rails.logger&.warn(<<~TEXT.chomp)
-            evented: a thread (#{stall[:thread].name || stall[:thread].inspect}) was kept busy for #{stall[:duration].round(2)} s, and none of its tasks could go on#{stall[:backtrace] && ". It stands at:\n  #{stall[:backtrace].first(20).join("\n  ")}"}
-          TEXT
+          thread = stall[:thread]
+          ::Rails.logger&.warn do
+            ["evented: a thread (#{thread.name || thread.inspect}) was kept busy for #{stall[:duration].round(2)} s, " \
+             "and none of its tasks could go on", *stall[:backtrace]&.first(20)].join("\n  ")
+          end
         end
       end
     end

@@ -15,8 +15,8 @@ module Evented
         def self.current = ActiveSupport::IsolatedExecutionState.context
       end
 
-      # A task that is started by one who holds a share gets one too, even while somebody waits to reload: that one waits
-      # for the starter, and the starter may wait for the task.
+      # A task that is started by one who holds a share gets one too, even while somebody waits to reload: that one
+      # waits for the starter, and the starter may wait for the task.
       module Inheritance
         # @return [void]
         def start_sharing

@@ -14,6 +14,7 @@ module Evented
       private_constant :Watched
 
       EVENT = "stall.evented"
+      NAME = "stalls"
 
       @lock = Lock.new
       @watched = {}.compare_by_identity
@@ -33,8 +34,11 @@ module Evented
 
           watched = Watched.new(Thread.current, Thread::Queue.new)
           start
-          task.spawn(name: "stalls", transient: true) { answer(watched) }
+          task.spawn(name: NAME, transient: true) { answer(watched) }
         end
+
+        # @return [Boolean] whether it is what answers, which is no part of the program
+        def part_of?(task) = task.name.equal?(NAME)
 
         private
 
@@ -87,7 +91,8 @@ module Evented
         end
 
         def tell(watched, seconds, backtrace)
-          ActiveSupport::Notifications.instrument(EVENT, duration: seconds, thread: watched.thread, backtrace: backtrace)
+          ActiveSupport::Notifications.instrument(EVENT, duration: seconds, thread: watched.thread,
+                                                         backtrace: backtrace)
         end
 
         def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)

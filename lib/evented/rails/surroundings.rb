@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 module Evented
+  # (See lib/evented/rails.rb.)
   module Rails
     # Whose state this is: what Active Support asks instead of Fiber. The root task of a reactor shares the state of who
     # started it, who waits meanwhile: its transaction, its connection, its Current.
@@ -92,14 +93,22 @@ module Evented
 
         # As ExecutionWrapper.wrap does it, but that a cancellation is no error to be reported.
         def wrapped(&)
-          wrappers = []
-          @wrap.each { |wrapper| wrappers << wrapper.run! }
+          running = {}
+          @wrap.each { |wrapper| running[wrapper] = wrapper.run! }
           restored(&)
         rescue StandardError, ScriptError => e
           ActiveSupport.error_reporter&.report(e, handled: false, source: "evented")
           raise
         ensure
-          Evented.shield(timeout: CLEAN_UP) { wrappers.reverse_each(&:complete!) }
+          Evented.shield(timeout: CLEAN_UP) { running.reverse_each { |wrapper, instance| complete(wrapper, instance) } }
+        end
+
+        # Unless a middleware has taken it for one that was lost, and completed it.
+        def complete(wrapper, instance)
+          current = ActiveSupport::IsolatedExecutionState[wrapper.active_key]
+          return unless current.nil? ? instance.equal?(ActiveSupport::ExecutionWrapper::Null) : current.equal?(instance)
+
+          instance.complete!
         end
 
         # What runs first in a wrapper resets all of it.
@@ -111,12 +120,11 @@ module Evented
         end
 
         def copy_of(state)
-          state.each_with_object({}) do |(key, value), copy|
-            if KEYS.include?(key)
-              copy[key] = value.is_a?(Array) ? value.dup : value
-            elsif key.is_a?(String) && key.start_with?(TAGS)
-              copy[key] = value.class.new.tap { |stack| stack.push_tags(value.tags) }
-            end
+          kept = state.select { |key, _| KEYS.include?(key) || (key.is_a?(String) && key.start_with?(TAGS)) }
+          kept.to_h do |key, value|
+            next [key, value.is_a?(Array) ? value.dup : value] unless key.is_a?(String)
+
+            [key, value.class.new.tap { |stack| stack.push_tags(value.tags) }]
           end
         end
       end
@@ -145,7 +153,7 @@ module Evented
         # @return [Shared, Copied, nil]
         # @raise [Evented::Rails::IsolationError]
         def for(task)
-          return unless Rails.check_isolation
+          return if Stalls.part_of?(task) || !Rails.check_isolation
 
           context = ActiveSupport::IsolatedExecutionState.context
           # A root's starter does nothing else until it has ended. One in a scheduler that was set by hand may.
