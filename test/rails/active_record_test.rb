@@ -207,10 +207,10 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def test_a_killed_backend_costs_no_more_than_its_query
     in_reactor do
-      task = Evented { select("SELECT 1 FROM pg_sleep(60)") }
+      task = Evented { outcome { select("SELECT 1 FROM pg_sleep(60)") } }
       pid = wait_until { querying?("pg_sleep(60)") }
       outside { |connection| connection.exec("SELECT pg_terminate_backend(#{pid})") }
-      assert_raises(ActiveRecord::StatementInvalid, ActiveRecord::ConnectionFailed) { task.value }
+      assert_kind_of ActiveRecord::StatementInvalid, task.value
 
       assert_equal (0...20).to_a, Array.new(20) { |n| Evented { select("SELECT #{n}") } }.map(&:value)
     end
