@@ -13,6 +13,7 @@ module Evented
     # - `allow_thread_isolation` (false): whether tasks may run although `config.active_support.isolation_level` is
     #   `:thread`, which corrupts data if they use Active Record.
     # - `solid_queue` (true): whether Solid Queue's workers that are configured by `fibers:` run on evented.
+    # - `job_timeout` (nil): seconds after which a job of such a worker is ended, and has failed.
     class Railtie < ::Rails::Railtie
       config.evented = ActiveSupport::OrderedOptions.new
       config.evented.wrap = nil
@@ -20,6 +21,7 @@ module Evented
       config.evented.stall_after = 1
       config.evented.allow_thread_isolation = false
       config.evented.solid_queue = true
+      config.evented.job_timeout = nil
 
       # An application that sets another one does so after this; it is refused below.
       config.active_support.isolation_level = :fiber
@@ -32,6 +34,22 @@ module Evented
                     allow_thread_isolation: options.allow_thread_isolation)
         # When the level has been set, by what comes before this.
         config.after_initialize { Rails.check_isolation }
+      end
+
+      # Looked up by name, as Rails does its own.
+      initializer "evented.active_job", before: "active_job.set_configs" do
+        if defined?(::ActiveJob)
+          ActiveJob::QueueAdapters.autoload(:EventedAdapter, "active_job/queue_adapters/evented_adapter")
+        end
+      end
+
+      # When code has been loaded eagerly, if it is: what replaces a constant must not be loaded before it.
+      config.after_initialize do |app|
+        if app.config.evented.solid_queue && defined?(::SolidQueue)
+          require "evented/solid_queue"
+          SolidQueue.job_timeout = app.config.evented.job_timeout
+          SolidQueue.install
+        end
       end
 
       initializer "evented.log_stalls" do
