@@ -20,7 +20,15 @@ module Evented
 
     @roots = ObjectSpace::WeakMap.new
 
+    @surroundings = nil
+
     class << self
+      # What tasks run in beside a reactor, if a face has anything of that kind. It is asked with `for(task)` in the
+      # fiber that starts the task, and what it returns is given the block with `run` in the task's own.
+      #
+      # @private
+      attr_accessor :surroundings
+
       # The task that this code is part of.
       #
       # @return [Evented::Task]
@@ -101,6 +109,8 @@ module Evented
       @epoch = scheduler.__epoch
       # The fiber that it runs in.
       @fiber = @storage = nil
+      # What calls its block, if anything but itself.
+      @surroundings = nil
       # nil until it has ended
       @status = nil
       # What the block returned; what was raised, or what it was cancelled with.
