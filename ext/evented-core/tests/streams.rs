@@ -56,6 +56,19 @@ impl Bench {
         signature
     }
 
+    /// As [`Self::add`], of a socket that there is.
+    fn add_real(&mut self, socket: UnixStream, root: char) -> Signature {
+        let adding = Adding {
+            transport: Transport::Socket,
+            owned: true,
+            connecting: false,
+            most: None,
+        };
+        let signature = self.streams.add(socket.into_raw_fd(), adding, self.now);
+        assert!(self.streams.own(signature, root));
+        signature
+    }
+
     fn flush(&mut self) {
         self.streams.flush(&mut self.driver);
     }
@@ -571,14 +584,7 @@ fn a_target_has_one_source() {
 fn a_driver_that_can_not_receive_is_asked_for_readiness_instead() {
     let mut bench = Bench::new();
     let (near, mut far) = UnixStream::pair().unwrap();
-    let adding = Adding {
-        transport: Transport::Socket,
-        owned: true,
-        connecting: false,
-        most: None,
-    };
-    let a = bench.streams.add(near.into_raw_fd(), adding, bench.now);
-    bench.streams.own(a, 'a');
+    let a = bench.add_real(near, 'a');
     bench.flush();
     bench.arrive(a, Kind::Receive, -libc::EOPNOTSUPP, true, b"");
     bench.pass();
@@ -659,14 +665,7 @@ fn part_of_a_file_leaves_in_its_place_when_there_is_room() {
     let mut bench = Bench::new();
     let (near, mut far) = UnixStream::pair().unwrap();
     near.set_nonblocking(true).unwrap();
-    let adding = Adding {
-        transport: Transport::Socket,
-        owned: true,
-        connecting: false,
-        most: None,
-    };
-    let a = bench.streams.add(near.into_raw_fd(), adding, bench.now);
-    bench.streams.own(a, 'a');
+    let a = bench.add_real(near, 'a');
     let mut file = tempfile();
     file.write_all(b"0123456789").unwrap();
     let part = |bench: &mut Bench, at, len| {
