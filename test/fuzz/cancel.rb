@@ -2,11 +2,11 @@
 
 require "evented"
 require_relative "../support/io_buffer"
-require_relative "cancel/places"
-require_relative "cancel/weapons"
-require_relative "cancel/victim"
-require_relative "cancel/round"
 require_relative "cancel/ending"
+require_relative "cancel/places"
+require_relative "cancel/round"
+require_relative "cancel/victim"
+require_relative "cancel/weapons"
 
 module Fuzz
   # Random cancellations: of every kind of wait, with every weapon, at every moment; and a look at what is left behind.
@@ -24,9 +24,10 @@ module Fuzz
     class Failure < StandardError; end
 
     # How often each place met each weapon.
-    Report = Struct.new(:count, :pairs) do
+    Report = Struct.new(:cancellations, :pairs) do
       def to_s
-        "#{count} cancellations; #{pairs.size} pairs of a place and a weapon, the rarest #{pairs.values.min || 0} times"
+        "#{cancellations} cancellations; #{pairs.size} pairs of a place and a weapon, " \
+          "the rarest #{pairs.values.min || 0} times"
       end
     end
 
@@ -38,9 +39,9 @@ module Fuzz
       def run(count, seed)
         @random = Random.new(seed)
         @report = Report.new(0, Hash.new(0))
-        until @report.count >= count
-          reactor([A_REACTOR, count - @report.count].min)
-          2.times { ending } if @report.count < count
+        until @report.cancellations >= count
+          reactor([A_REACTOR, count - @report.cancellations].min)
+          2.times { ending } if @report.cancellations < count
           GC.start if @random.rand < 0.05
         end
         @report
@@ -75,7 +76,7 @@ module Fuzz
       end
 
       def record(names)
-        @report.count += 1
+        @report.cancellations += 1
         @report.pairs[names] += 1
       end
     end

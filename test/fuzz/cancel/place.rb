@@ -4,6 +4,9 @@ require "socket"
 
 module Fuzz
   module Cancel
+    # What is raised in a victim.
+    class Stop < StandardError; end
+
     # What a place finds wrong afterwards.
     class Broken < StandardError; end
 
@@ -39,9 +42,9 @@ module Fuzz
 
       # In a reactor, after the victim has ended. Raises {Broken}.
       #
-      # @param exact [Boolean] whether the wait has either had its effect and returned or not had it: Fiber#raise and
+      # @param _exact [Boolean] whether the wait has either had its effect and returned or not had it: Fiber#raise and
       #   the like may come between the two, as under plain Ruby
-      def check(exact:); end
+      def check(_exact); end
 
       # What can be closed under the victim.
       def io = nil

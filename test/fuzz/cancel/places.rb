@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
-require_relative "place"
 require_relative "ledger"
-require_relative "places/waiting"
+require_relative "place"
+require_relative "places/others"
 require_relative "places/primitives"
 require_relative "places/reading"
+require_relative "places/waiting"
 require_relative "places/writing"
-require_relative "places/others"
 
 module Fuzz
   module Cancel

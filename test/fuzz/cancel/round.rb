@@ -24,7 +24,7 @@ module Fuzz
         @place = @kind.new(@random)
         @place.prepare
         fight
-        @place.check(exact: @weapon_kind.exact?)
+        @place.check(@weapon_kind.exact?)
       ensure
         @place&.close
       end

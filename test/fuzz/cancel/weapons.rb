@@ -4,9 +4,6 @@ require "timeout"
 
 module Fuzz
   module Cancel
-    # What is raised in a victim.
-    class Stop < StandardError; end
-
     # What ends a victim's wait, inside of a reactor that goes on. Threads and reactors that end are in {Ending}.
     class Weapon
       class << self

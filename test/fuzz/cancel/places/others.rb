@@ -29,7 +29,7 @@ module Fuzz
           client&.close
         end
 
-        def check(exact:)
+        def check(exact)
           return if @server.closed?
 
           complete
@@ -83,12 +83,12 @@ module Fuzz
 
         def wait
           Process.wait(@pid)
-          @status = $? # rubocop:disable Style/SpecialGlobalVars
+          @status = $?
         end
 
         def complete = @tell.close
 
-        def check(exact:)
+        def check(exact)
           complete
           return if @status
 
@@ -118,7 +118,7 @@ module Fuzz
       class Name < Place
         def self.weight = 3
         def wait = Addrinfo.getaddrinfo("localhost", 80, nil, :STREAM)
-        def check(exact:) = expect(wait.empty?, false, "localhost")
+        def check(_exact) = expect(wait.empty?, false, "localhost")
       end
 
       # A file: read, written, and at a position.
@@ -142,7 +142,7 @@ module Fuzz
           end
         end
 
-        def check(exact:)
+        def check(_exact)
           expect(@file.pread(SIZE, 0), Ledger.bytes(0, SIZE), "a file's bytes")
           return unless @buffer
 

@@ -19,7 +19,7 @@ module Fuzz
           @released = true
         end
 
-        def check(exact:)
+        def check(_exact)
           complete
           @semaphore.acquire(timeout: 5) { :usable }
           sleep 0 while @other&.alive?
@@ -42,7 +42,7 @@ module Fuzz
 
         def complete = @condition.signal(true)
 
-        def check(exact:)
+        def check(_exact)
           complete until @condition.waiting.zero?
           sleep 0 while @other&.alive?
         end
@@ -54,7 +54,7 @@ module Fuzz
         def wait = @promise.value
         def complete = @promise.try_resolve(:kept)
 
-        def check(exact:)
+        def check(_exact)
           complete
           expect(@promise.value(timeout: 5), :kept, "the promise's value")
         end
@@ -66,7 +66,7 @@ module Fuzz
         def wait = @queue.pop
         def complete = @queue.push(1)
 
-        def check(exact:)
+        def check(_exact)
           complete
           expect(@queue.pop, 1, "an item")
         end
@@ -86,7 +86,9 @@ module Fuzz
         def wait = @task.value
         def complete = @queue << :its_value
 
-        def check(exact:)
+        def check(exact)
+          return if @task.status == :cancelled && !exact # with its reactor
+
           complete
           expect(@task.value, :its_value, "the task's value")
         end
@@ -101,7 +103,7 @@ module Fuzz
         def wait = Evented.map([1, 2, 3]) { @queue.pop(timeout: 60) }
         def complete = 3.times { @queue << 1 }
 
-        def check(exact:)
+        def check(_exact)
           2.times { sleep 0 }
           expect(@queue.num_waiting, 0, "children that outlive the call")
         end
@@ -114,7 +116,7 @@ module Fuzz
         def wait = Evented.offload { @queue.pop(timeout: 60) }
         def complete = @queue << :done
 
-        def check(exact:)
+        def check(_exact)
           complete
           expect(Evented.offload { 41 + 1 }, 42, "what the pool computes")
         end
@@ -152,7 +154,7 @@ module Fuzz
           end
         end
 
-        def check(exact:)
+        def check(_exact)
           expect(@pool.size, 2, "connections in the pool")
           2.times do
             connection = @pool.pop

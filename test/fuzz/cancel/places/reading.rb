@@ -4,9 +4,8 @@ module Fuzz
   module Cancel
     # Places where bytes are read: all that were sent have either been returned or still lie there.
     class Reading < Place
-      def self.closable? = true
-
       MOST = 700
+      def self.closable? = true
 
       def prepare
         @ledger = Ledger.new
@@ -30,7 +29,7 @@ module Fuzz
         nil # the other end was closed under the victim
       end
 
-      def check(exact:)
+      def check(exact)
         complete
         return if @reader.closed?
 
@@ -128,16 +127,22 @@ module Fuzz
         def read = @reader.recv(@size)
       end
 
-      # `gets`, through Ruby's own buffer.
+      # `gets`: several waits in one, and what it had read when it was interrupted is gone, as under plain Ruby.
       class Line < Reading
-        def self.weight = 5
+        def check(_exact) = super(false)
 
         private
 
         def read = @reader.gets("\n", @size)
+      end
 
-        # What Ruby has buffered counts as lying there.
-        def rest = super.tap { |rest| rest.force_encoding(Encoding::BINARY) }
+      # `read` of so many bytes: the same.
+      class ExactlySoMany < Reading
+        def check(_exact) = super(false)
+
+        private
+
+        def read = @reader.read(@size)
       end
 
       # A pipe.
@@ -154,15 +159,6 @@ module Fuzz
 
         def ends = IO.pipe
         def read = @reader.sysread(@size)
-      end
-
-      # `read` of so many bytes: several waits in one. What it had read when it was interrupted is in Ruby's buffer, or gone.
-      class ExactlySoMany < Reading
-        def check(exact:) = super(exact: false)
-
-        private
-
-        def read = @reader.read(@size)
       end
 
       # Waiting until it is readable, then reading without waiting.

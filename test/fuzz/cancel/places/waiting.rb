@@ -12,11 +12,13 @@ module Fuzz
         def wait
           @fiber = Fiber.current
           random.rand < 0.5 ? sleep : sleep(60)
+        ensure
+          @fiber = nil
         end
 
         def complete = @fiber && @scheduler&.unblock(self, @fiber)
         def prepare = @scheduler = Fiber.scheduler
-        def check(exact:) = sleep(0)
+        def check(_exact) = sleep(0)
       end
 
       # A short sleep, which ends about when the weapon hits.
@@ -43,7 +45,7 @@ module Fuzz
         def wait = @mutex.synchronize { random.rand < 0.5 ? sleep(0) : :in }
         def complete = @unlock << true
 
-        def check(exact:)
+        def check(_exact)
           complete
           Timeout.timeout(5) { @mutex.synchronize { :usable } }
           expect(@mutex.locked?, false, "a mutex that everybody has left is locked")
@@ -69,7 +71,7 @@ module Fuzz
         def prepare
           @queue = random.rand < 0.5 ? Queue.new : Evented::Queue.new
           @got = []
-          @other = Fiber.schedule { (item = @queue.pop) && @got << item } if random.rand < 0.5
+          @other = Fiber.schedule { (item = @queue.pop) && (@got << item) } if random.rand < 0.5
         end
 
         def wait = @got << (random.rand < 0.5 ? @queue.pop : @queue.pop(timeout: 60))
@@ -79,7 +81,7 @@ module Fuzz
           @queue << @pushed
         end
 
-        def check(exact:)
+        def check(exact)
           2.times { complete }
           3.times { sleep 0 }
           broken!("an item lies there, and a fiber waits for it") if @queue.num_waiting.positive? && !@queue.empty?
@@ -104,7 +106,7 @@ module Fuzz
         def wait = push(1)
         def complete = @popped << @queue.pop(timeout: 0)
 
-        def check(exact:)
+        def check(exact)
           until @queue.empty? && @queue.num_waiting.zero?
             complete
             2.times { sleep 0 }
@@ -145,7 +147,7 @@ module Fuzz
           end
         end
 
-        def check(exact:)
+        def check(_exact)
           expect(@mutex.locked?, false, "a mutex that everybody has left is locked")
           complete if @other
           wait_a_little { @other.nil? || !@other.alive? } or broken!("a signal was lost")
@@ -198,7 +200,7 @@ module Fuzz
           end
         end
 
-        def check(exact:)
+        def check(_exact)
           complete
           Timeout.timeout(5) { wait }
           expect(@monitor.mon_locked?, false, "a monitor that everybody has left is locked")
@@ -217,7 +219,7 @@ module Fuzz
         def wait = random.rand < 0.5 ? @thread.join : @thread.value
         def complete = @end << true
 
-        def check(exact:)
+        def check(_exact)
           complete
           expect(@thread.value, :its_value, "the thread's value")
         end
@@ -239,7 +241,7 @@ module Fuzz
         end
 
         def complete = @queue << true
-        def check(exact:) = expect(Timeout.timeout(5) { @queue.push(2) && @queue.pop }.nil?, false, "the queue")
+        def check(_exact) = expect(Timeout.timeout(5) { @queue.push(2) && @queue.pop }.nil?, false, "the queue")
       end
 
       # An Enumerator that waits inside.
@@ -248,7 +250,7 @@ module Fuzz
         def wait = Enumerator.new { |items| items << @queue.pop }.next
         def complete = @queue << true
 
-        def check(exact:)
+        def check(_exact)
           complete
           expect(@queue.pop, true, "the queue")
         end

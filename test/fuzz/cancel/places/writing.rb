@@ -7,8 +7,8 @@ module Fuzz
     module Writers
       # `write` of more than fits into a socket.
       class Socket < Place
-        def self.closable? = true
         SIZE = 400_000
+        def self.closable? = true
 
         def prepare
           @writer, @reader = ends
@@ -19,7 +19,7 @@ module Fuzz
         def wait = write
         def complete = receive
 
-        def check(exact:)
+        def check(_exact)
           receive until @reader.closed? || receive.zero?
           return if @writer.closed?
 
@@ -56,7 +56,7 @@ module Fuzz
 
       # `IO::Buffer#write` from the middle of a buffer, whose memory is written over as soon as that is allowed.
       class FromBuffer < Socket
-        def check(exact:)
+        def check(_exact)
           @buffer&.clear(0xEE)
           super
         end
