@@ -5,7 +5,7 @@
 module StressRuns
   # Test files by what they are about.
   LONG = {
-    memory: %w[test/native/memory_test.rb],
+    memory: %w[test/native/memory_test.rb test/native/gc_test.rb],
     threads: %w[test/native/threads_test.rb],
     signals: %w[test/native/signals_test.rb test/native/traps_test.rb],
     forks: %w[test/fork/workload_test.rb]
