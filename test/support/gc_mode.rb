@@ -1,19 +1,31 @@
 # frozen_string_literal: true
 
-# Runs every test while the garbage collector does its worst: GC_MODE says which. Everything takes longer, so what a
-# test waits for may too.
-require "support/base"
+require "helper"
 
+# Runs every test while the garbage collector does its worst: GC_MODE says which. What a test waits for may take longer
+# then, and a test that makes very many objects has SECONDS of it, then goes on without.
 module GCMode
+  MODES = {
+    # A collection at each allocation.
+    "stress" => [-> { GC.stress = true }, -> { GC.stress = false }],
+    # Each full collection moves what may be moved, and there is one every millisecond.
+    "compact" => [-> { GC.auto_compact = true }, -> { GC.auto_compact = false }],
+    # After each test everything is moved, and all references are looked at.
+    "verify" => [-> {}, -> { GC.verify_compaction_references(toward: :empty, expand_heap: true) }]
+  }.freeze
   MODE = ENV.fetch("GC_MODE")
-  # How much more time a test may take.
+  ON, OFF = MODES.fetch(MODE)
+  SECONDS = Float(ENV.fetch("GC_SECONDS", 10))
+  # How much longer a test may take.
   PATIENCE = 60
 
-  # Turns the mode on for the test itself, and not for what Minitest does around it.
+  @cut = []
+
+  # The mode is on for the test itself, and not for what Minitest does around it.
   module Around
     def before_setup
       super
-      GCMode.on
+      GCMode.on("#{self.class}##{name}")
     end
 
     def after_teardown
@@ -27,19 +39,32 @@ module GCMode
   end
 
   class << self
-    def on
-      case MODE
-      when "stress" then GC.stress = true
-      when "compact" then GC.auto_compact = true
-      when "verify" then nil
-      else abort "GC_MODE is stress, compact or verify, not #{MODE}"
-      end
+    # Names of the tests that were cut short.
+    attr_reader :cut
+
+    def on(name)
+      ON.call
+      @clock = Thread.new { follow(name, now + SECONDS) }
     end
 
     def off
-      GC.stress = false
-      GC.auto_compact = false
-      GC.verify_compaction_references(toward: :empty, expand_heap: true) if MODE == "verify"
+      @clock.kill.join
+      OFF.call
+    end
+
+    private
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+
+    def follow(name, limit)
+      (sleep 0.001) && (GC.start if MODE == "compact") while now < limit
+      return unless MODE == "stress"
+
+      OFF.call
+      @cut << name
     end
   end
 end
+
+Minitest::Test.prepend(GCMode::Around)
+Minitest.after_run { warn "#{GCMode.cut.size} tests had only a part of it: #{GCMode.cut.sort.join(", ")}" }
