@@ -188,8 +188,14 @@ class PgTest < Minitest::Test
 
   def hang_up = @relay.cut
 
-  # Otherwise the next query would wait until the interrupted one is through.
-  def recovered(client) = client.tap(&:cancel)
+  # Otherwise the next query would wait until the interrupted one is through. Again and again, for the server may not
+  # have got the query yet.
+  def recovered(client)
+    loop do
+      client.cancel
+      return client if client.block(0.05)
+    end
+  end
 
   def reconnected(client) = client.tap(&:reset)
 

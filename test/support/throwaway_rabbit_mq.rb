@@ -9,6 +9,9 @@ class ThrowawayRabbitMQ < ThrowawayServer
   # Debian's command in PATH only runs as root or as rabbitmq, and in the one place; the one behind it anywhere.
   SCRIPTS = ["/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin"].freeze
 
+  # A few seconds, if the machine has nothing else to do.
+  def initialize(start_within: 60) = super
+
   def self.available? = !script.nil?
 
   def self.script = SCRIPTS.map { |dir| "#{dir}/#{PROGRAM}" }.find { |path| File.executable?(path) }
