@@ -9,12 +9,12 @@ class ThrowawayRabbitMQ < ThrowawayServer
   # Debian's command in PATH only runs as root or as rabbitmq, and in the one place; the one behind it anywhere.
   SCRIPTS = ["/usr/lib/rabbitmq/bin", "/usr/local/sbin", "/opt/homebrew/sbin"].freeze
 
-  # A few seconds, if the machine has nothing else to do.
-  def initialize(start_within: 60) = super
-
   def self.available? = !script.nil?
 
   def self.script = SCRIPTS.map { |dir| "#{dir}/#{PROGRAM}" }.find { |path| File.executable?(path) }
+
+  # It takes a few seconds, if the machine has nothing else to do.
+  def initialize(start_within: 60) = super
 
   private
 
@@ -45,6 +45,9 @@ class ThrowawayRabbitMQ < ThrowawayServer
 
   # The mapper only lets itself be ended when it has noticed that the broker has.
   def keeper
-    KEEPER.sub("wait $server", "wait $server\nfor _ in 1 2 3 4 5 6 7 8 9; do epmd -kill >/dev/null && break; sleep 0.1; done")
+    KEEPER.sub("wait $server", <<~SHELL.chomp)
+      wait $server
+      for _ in 1 2 3 4 5 6 7 8 9; do epmd -kill >/dev/null && break; sleep 0.1; done
+    SHELL
   end
 end
