@@ -1,8 +1,8 @@
 # frozen_string_literal: true
 
 module Evented
-  # Logger rescues whatever is raised while it writes, says that the writing failed, and goes on. A task that is cancelled
-  # or whose time is up while it waits for a slow pipe, or for another fiber's line, would never hear of it.
+  # Logger rescues whatever is raised while it writes, says that the writing failed, and goes on. A task that is
+  # cancelled, or whose time is up, while it waits for a slow pipe or for another fiber's line would never hear of it.
   #
   # @private
   module LoggerRepairs
@@ -20,8 +20,8 @@ module Evented
       # @return [Boolean] whether it was raised to end what a fiber does, and is no failure of the device
       def interruption?(error)
         case error
-        when Cancel, Expiry then true
-        else defined?(::Timeout::ExitException) ? ::Timeout::ExitException === error : false # rubocop:disable Style/CaseEquality
+        when Cancel, Expiry, ::Timeout::ExitException then true
+        else false
         end
       end
     end
@@ -31,7 +31,7 @@ module Evented
       private
 
       def warn(*, **)
-        raise $! if LoggerRepairs.interruption?($!) # rubocop:disable Style/SpecialGlobalVars
+        raise $! if LoggerRepairs.interruption?($!)
 
         super
       end

@@ -13,6 +13,9 @@ class BunnyTest < Minitest::Test
   client "bunny"
   with_remedy :c, :d
 
+  # The first of them has RabbitMQ started.
+  TIME_LIMIT = 90
+
   # A connection, and a channel of it that one fiber uses.
   Client = Struct.new(:session, :channel)
 
@@ -32,7 +35,7 @@ class BunnyTest < Minitest::Test
         queue.publish("1")
         wait_until { queue.message_count == 1 }
         @relay.hold
-        assert_raises(Timeout::Error) { Timeout.timeout(IMPATIENCE) { queue.pop } }
+        assert_raises(Timeout::Error) { Timeout.timeout(0.05) { queue.pop } }
         queue.publish("2")
         @relay.release
         # Were the late answer dropped, this would be 2.
@@ -60,7 +63,7 @@ class BunnyTest < Minitest::Test
   private
 
   # Its own threads read, so a connection that was cut is there again by itself.
-  def connect(tls: false, timeout: 1)
+  def connect(tls: false, timeout: 2)
     options = tls ? { tls: true, tls_ca_certificates: [TLSCertificates.root_file] } : {}
     session = Bunny.new(host: "localhost", port: relay_for(tls).port, continuation_timeout: (timeout * 1000).to_i,
                         network_recovery_interval: 0.01, logger: Logger.new(nil), **options).start

@@ -29,7 +29,8 @@ class FaradayTest < Minitest::Test
   # As clients of language models do.
   def test_an_answer_that_comes_in_parts
     parts = ["data: 1\n\n", "data: 2\n\n", "data: [DONE]\n\n"]
-    ScriptedServer.open(->(_) { ["HTTP/1.1 200 OK\r\nContent-Length: #{parts.sum(&:size)}\r\n\r\n", *parts] }) do |server|
+    head = "HTTP/1.1 200 OK\r\nContent-Length: #{parts.sum(&:size)}\r\n\r\n"
+    ScriptedServer.open(->(_) { [head, *parts] }) do |server|
       in_company do
         heard = +""
         Faraday.new("http://localhost:#{server.port}").get("/") do |request|

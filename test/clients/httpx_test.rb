@@ -45,9 +45,9 @@ class HTTPXTest < Minitest::Test
   def test_requests_that_the_session_itself_makes_at_once
     in_company do
       client = connect
-      answers = client.get(*Array.new(20) { |n| "#{url}/#{n}" })
+      answers = client.get(*(0...20).map { |n| "#{url}/#{n}" })
 
-      assert_equal (0...20).to_a, answers.map { |answer| answer.to_s[/\d+/].to_i }
+      assert_equal((0...20).to_a, answers.map { |answer| answer.to_s[/\d+/].to_i })
     ensure
       client&.close
     end

@@ -11,7 +11,7 @@ class LoggerTest < Minitest::Test
 
   client "Logger"
   without_timeout_of_its_own
-  does_not_have :g
+  without :g
   undef_method :test_e_the_server_hangs_up
 
   # A logger, and the end of its pipe that is read from.

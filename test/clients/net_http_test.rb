@@ -36,7 +36,7 @@ class NetHTTPTest < Minitest::Test
     end
 
     assert_match "/slow", interrupt_and_ask.call
-    assert_match "/slow", in_reactor { interrupt_and_ask.call }
+    assert_match("/slow", in_reactor { interrupt_and_ask.call })
   end
 
   def test_a_connection_that_is_kept_alive

@@ -35,7 +35,7 @@ class NetSMTPTest < Minitest::Test
     case line
     when /\AEHLO/ then "250-here\r\n250 SIZE 1000000"
     when /\ARCPT TO:<never/ then nil
-    when /\ARCPT TO:<in-([\d.]+)@/ then sleep(Float($1)) && "250 at last"
+    when /\ARCPT TO:<in-([\d.]+)@/ then sleep(Float(Regexp.last_match(1))) && "250 at last"
     when "DATA" then (mail[:text] = []) && "354 go on"
     when "QUIT" then "221 bye"
     else "250 well"

@@ -11,7 +11,7 @@ class Open3Test < Minitest::Test
   client "Open3"
   without_timeout_of_its_own
   with_remedy :c, :d
-  does_not_have :g
+  without :g
 
   def setup
     @running = []

@@ -16,7 +16,7 @@ class OpenSSLTest < Minitest::Test
   def setup
     @server = LineServer.new(context: TLSCertificates.leaf.context) do |line|
       case line
-      when /\Ain (.+)/ then sleep(Float($1)) && "now"
+      when /\Ain (.+)/ then sleep(Float(Regexp.last_match(1))) && "now"
       when "never" then nil
       else line
       end

@@ -31,6 +31,24 @@ class PgTest < Minitest::Test
 
   def teardown = @relay&.close
 
+  # The recipe of `docs/clients.md`.
+  def test_c_a_query_that_is_given_up_when_it_is_left
+    in_reactor do
+      with_clients(1) do |(client)|
+        [0, 0.001, 0.01].each do |seconds|
+          task = Evented { query(client, "SELECT 'late', pg_sleep(60)") }
+          sleep seconds
+          task.cancel
+          assert_raises(Evented::Cancel) { task.value }
+          assert_raises(Timeout::Error) { Evented.timeout(0.01) { query(client, "SELECT 'late', pg_sleep(60)") } }
+
+          assert_equal PG::PQTRANS_IDLE, client.transaction_status
+          works(client)
+        end
+      end
+    end
+  end
+
   # Though nobody has told the server to give it up.
   def test_c_the_answer_of_a_cancelled_query_is_not_taken_for_that_of_the_next
     in_reactor do
@@ -188,8 +206,23 @@ class PgTest < Minitest::Test
 
   def hang_up = @relay.cut
 
+  def query(connection, sql)
+    connection.exec(sql)
+  ensure
+    Evented.shield { give_up(connection) } if connection.transaction_status == PG::PQTRANS_ACTIVE
+  end
+
+  # Again and again, for the server may not have got the query yet.
+  def give_up(connection)
+    loop do
+      connection.cancel
+      break if connection.block(0.05)
+    end
+    connection.discard_results
+  end
+
   # Otherwise the next query would wait until the interrupted one is through.
-  def recovered(client) = client.tap(&:cancel)
+  def recovered(client) = client.tap { give_up(client) }
 
   def reconnected(client) = client.tap(&:reset)
 

@@ -10,7 +10,7 @@ class ResolvTest < Minitest::Test
   include ClientTests
 
   client "Resolv"
-  does_not_have :g
+  without :g
 
   TXT = Resolv::DNS::Resource::IN::TXT
 
@@ -53,7 +53,7 @@ class ResolvTest < Minitest::Test
     NameServer.new("127.0.0.1", port) do |answer, name|
       answer.add_answer(name, 60, TXT.new([name.split(".").first].pack("H*")))
       case name
-      when /\.in-(\d+)-ms\./ then $1.to_i / 1000.0
+      when /\.in-(\d+)-ms\./ then Regexp.last_match(1).to_i / 1000.0
       when /\.never\./ then []
       end
     end

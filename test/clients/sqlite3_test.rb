@@ -5,15 +5,15 @@ require "support/client_row"
 require "support/ticker"
 require "tmpdir"
 
-# Plain sqlite3, unchanged. It keeps Ruby's lock while it works, so it lets nobody run, no other thread either; what helps
-# is what the table of `docs/clients.md` calls remedies, and these are its recipes.
+# Plain sqlite3, unchanged. It keeps Ruby's lock while it works, so it lets nobody run, no other thread either; what
+# helps is what the table of `docs/clients.md` calls remedies, and these are its recipes.
 class SQLite3Test < Minitest::Test
   extend ClientRow
 
   client "sqlite3", yields: "no"
   fails :a
   with_remedy :b, :c, :d
-  does_not_have :e, :g
+  without :e, :g
 
   # Computes for some 0.1 s.
   COMPUTES = "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 500000) SELECT max(n) FROM c"
@@ -125,7 +125,9 @@ class SQLite3Test < Minitest::Test
       open_database do |database|
         database.execute("INSERT INTO things VALUES (1)")
 
-        assert_equal([2], in_a_process { open_database { |own| own.execute("INSERT INTO things VALUES (2) RETURNING n") } }.flatten)
+        written = in_a_process { open_database { |own| own.execute("INSERT INTO things VALUES (2) RETURNING n") } }
+
+        assert_equal [[2]], written
         assert_equal [[1], [2]], database.execute("SELECT n FROM things ORDER BY n")
       end
     end
@@ -142,8 +144,8 @@ class SQLite3Test < Minitest::Test
 
   def things = open_database { |database| database.execute("SELECT n FROM things ORDER BY n") }.flatten
 
-  # Waits outside of SQLite. Its own way, `busy_handler_timeout=`, sleeps inside: that lets others run as well, but who is
-  # interrupted there leaves the database locked for all other threads.
+  # Waits outside of SQLite. Its own way, `busy_handler_timeout=`, sleeps inside: that lets others run as well, but who
+  # is interrupted there leaves the database locked for all other threads.
   def once_free
     yield
   rescue SQLite3::BusyException

@@ -4,7 +4,7 @@ require "support/base"
 
 # Docs that name files must not outlive them.
 class DocsTest < Minitest::Test
-  DOCS = %w[docs/architecture.md docs/em-compatibility.md docs/invariants.md docs/platforms.md docs/guides/tasks.md
+  DOCS = %w[docs/architecture.md docs/clients.md docs/em-compatibility.md docs/invariants.md docs/platforms.md docs/guides/tasks.md
             docs/guides/testing.md docs/guides/eventmachine.md README.md CONTRIBUTING.md].freeze
   # Made by a build or a run, so a clean checkout lacks them.
   MADE = %r{\A(?:target|tmp|pkg|doc|lib/evented/evented\.(?:so|bundle))(?:/|\z)}

@@ -19,7 +19,7 @@ module ClientRow
   end
 
   # Says that something can't be asked of this client, which therefore has no test for it.
-  def does_not_have(*letters)
+  def without(*letters)
     letters.each do |letter|
       cells[letter] = "–"
       instance_methods.grep(/\Atest_#{letter}_/).each { |name| undef_method(name) }
@@ -54,7 +54,7 @@ Minitest.after_run do
     late = row.latenesses.sort
     next if late.empty?
 
-    printf("%-14s ticked %4d times, late by %5.2f ms (median), %5.2f ms (99 %%), %5.2f ms (worst)\n", row.client_name,
-           late.size, *[late.size / 2, late.size * 99 / 100, -1].map { |index| late[index] * 1000 })
+    median, worst = [late[late.size / 2], late.last].map { |seconds| (seconds * 1000).round(2) }
+    puts "#{row.client_name}: ticked #{late.size} times, late by #{median} ms in the median, #{worst} ms at worst"
   end
 end

@@ -23,7 +23,8 @@ module ClientTests
   AT_ONCE = 10
   # Seconds
   SLOW = 0.2
-  IMPATIENCE = 0.05
+  # Seconds that a client with a timeout of its own has for each answer
+  IMPATIENCE = 0.2
   # Bytes of a long text
   LARGE = 100_000
 
@@ -66,7 +67,7 @@ module ClientTests
   def test_d_a_timeout_around_it
     in_reactor do
       with_clients(1) do |(client)|
-        assert_raises(Timeout::Error) { Timeout.timeout(IMPATIENCE) { stuck(client) } }
+        assert_raises(Timeout::Error) { Timeout.timeout(0.05) { stuck(client) } }
 
         works(recovered(client))
       end
@@ -75,7 +76,7 @@ module ClientTests
 
   def test_d_a_timeout_of_its_own
     in_reactor do
-      with_clients(1, timeout: IMPATIENCE) do |(client)|
+      with_clients(1, timeout: self.class::IMPATIENCE) do |(client)|
         assert_raises(*timeouts) { stuck(client) }
 
         works(recovered(client))

@@ -2,8 +2,8 @@
 
 require_relative "relay"
 
-# For the tests of a client whose server has no slow operations: a relay stands before it and keeps back what it says. The
-# tests say which server with `relay(port)`, or `relay(port, tls_port)`, in their setup.
+# For the tests of a client whose server has no slow operations: a relay stands before it and keeps back what it says.
+# The tests say which server with `relay(port)`, or `relay(port, tls_port)`, in their setup.
 module HeldBack
   def teardown
     [@relay, @tls_relay].each { |relay| relay&.close }

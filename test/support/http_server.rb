@@ -30,7 +30,7 @@ class HTTPServer
 
   # Closes the connections, as a server does that has waited too long.
   def hang_up
-    @open.each do |_, socket|
+    @open.map(&:last).each do |socket|
       socket.shutdown
     rescue SystemCallError, IOError
       nil # the client has gone already

@@ -23,11 +23,11 @@ class LineServer
     @listener = TCPServer.new("127.0.0.1", 0)
     @port = @listener.local_address.ip_port
     @open = []
-    @thread = Thread.new { loop { open(@listener.accept) } }
+    @thread = Thread.new { loop { take(@listener.accept) } }
   end
 
   def hang_up
-    @open.each do |_, socket|
+    @open.map(&:last).each do |socket|
       socket.shutdown
     rescue SystemCallError, IOError
       nil # the client has gone already
@@ -42,7 +42,7 @@ class LineServer
 
   private
 
-  def open(socket)
+  def take(socket)
     socket.setsockopt(:TCP, :NODELAY, true)
     @open << [Thread.new { serve(secured(socket)) }, socket]
   end

@@ -59,7 +59,7 @@ class Relay
     server = @server.is_a?(Integer) ? TCPSocket.new("127.0.0.1", @server) : UNIXSocket.new(@server)
     [client, server].grep(TCPSocket) { |socket| socket.setsockopt(:TCP, :NODELAY, true) }
     @lock.synchronize { @pairs << [client, server] }
-    [Thread.new { pass(client, server) {} }, Thread.new { pass(server, client) { wait_while_held } }]
+    [Thread.new { pass(client, server) }, Thread.new { pass(server, client) { wait_while_held } }]
   rescue SystemCallError
     client.close
   end
@@ -67,7 +67,7 @@ class Relay
   def pass(from, to)
     loop do
       bytes = from.readpartial(65_536)
-      yield
+      yield if block_given?
       to.write(bytes)
     end
   rescue IOError, SystemCallError

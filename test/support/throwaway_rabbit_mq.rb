@@ -13,6 +13,9 @@ class ThrowawayRabbitMQ < ThrowawayServer
 
   def self.script = SCRIPTS.map { |dir| "#{dir}/#{PROGRAM}" }.find { |path| File.executable?(path) }
 
+  # It takes a few seconds, if the machine has nothing else to do.
+  def initialize(start_within: 60) = super
+
   private
 
   def prepare
@@ -42,6 +45,9 @@ class ThrowawayRabbitMQ < ThrowawayServer
 
   # The mapper only lets itself be ended when it has noticed that the broker has.
   def keeper
-    KEEPER.sub("wait $server", "wait $server\nfor _ in 1 2 3 4 5 6 7 8 9; do epmd -kill >/dev/null && break; sleep 0.1; done")
+    KEEPER.sub("wait $server", <<~SHELL.chomp)
+      wait $server
+      for _ in 1 2 3 4 5 6 7 8 9; do epmd -kill >/dev/null && break; sleep 0.1; done
+    SHELL
   end
 end

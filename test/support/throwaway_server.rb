@@ -41,7 +41,8 @@ class ThrowawayServer
 
     # Debian keeps some servers where only root's PATH leads.
     def path_of(program)
-      [*ENV.fetch("PATH").split(":"), "/usr/sbin"].map { |dir| "#{dir}/#{program}" }.find { |path| File.executable?(path) }
+      paths = [*ENV.fetch("PATH").split(":"), "/usr/sbin"].map { |dir| "#{dir}/#{program}" }
+      paths.find { |path| File.executable?(path) }
     end
   end
 

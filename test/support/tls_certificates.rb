@@ -14,8 +14,13 @@ module TLSCertificates
     # With it.
     def full_chain_pem = ([self] + issuers).map(&:pem).join
     def root = issuers.last || self
+
     # For a server of Ruby's own OpenSSL.
-    def context = OpenSSL::SSL::SSLContext.new.tap { |own| own.add_certificate(certificate, key, issuers[0...-1].map(&:certificate)) }
+    def context
+      between = issuers[0...-1].map(&:certificate)
+      OpenSSL::SSL::SSLContext.new.tap { |own| own.add_certificate(certificate, key, between) }
+    end
+
     # For `start_tls`.
     def options = { private_key: key_pem, cert_chain_file: TLSCertificates.file(chain_pem) }
   end
