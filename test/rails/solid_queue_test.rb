@@ -121,7 +121,8 @@ class SolidQueueTest < Minitest::Test
                         "AND pid <> pg_backend_pid() AND backend_type = 'client backend'")
         # Not through the pool, whose connections are dead.
         wait_until(deadline: 20) do
-          connection.exec("SELECT count(*) FROM solid_ready").getvalue(0, 0) == "0" && worker.pool.available_capacity == 20
+          connection.exec("SELECT count(*) FROM solid_ready").getvalue(0,
+                                                                       0) == "0" && worker.pool.available_capacity == 20
         end
       end
     end
