@@ -58,11 +58,7 @@ module SolidQueue
     end
 
     def run
-      until @stopped
-        ClaimedExecution.claim(@pool.available_capacity, name).each { |execution| @pool.post(execution) }
-        @wake_up.pop(timeout: @pool.idle? ? @polling_interval : 600)
-        @wake_up.clear
-      end
+      poll until @stopped
       @pool.shutdown
       @pool.wait_for_termination(SolidQueue.shutdown_timeout).tap { ClaimedExecution.release_all(name) }
     ensure
@@ -75,6 +71,14 @@ module SolidQueue
     end
 
     private
+
+    def poll
+      ClaimedExecution.claim(@pool.available_capacity, name).each { |execution| @pool.post(execution) }
+      @wake_up.pop(timeout: @pool.idle? ? @polling_interval : 600)
+      @wake_up.clear
+    rescue ActiveRecord::ActiveRecordError => e
+      SolidQueue.errors << e
+    end
 
     def name = "#{Process.pid}-#{object_id}"
   end

@@ -52,6 +52,8 @@ module Evented
         end
       end
 
+      rake_tasks { load "#{__dir__}/doctor.rake" }
+
       initializer "evented.log_stalls" do
         ActiveSupport::Notifications.subscribe(Stalls::EVENT) do |_, _, _, _, stall|
           thread = stall[:thread]
