@@ -29,6 +29,11 @@ module Fuzz
         "#{cancellations} cancellations; #{pairs.size} pairs of a place and a weapon, " \
           "the rarest #{pairs.values.min || 0} times"
       end
+
+      # @return [Hash{String => Integer}] how often each weapon was used
+      def weapons
+        pairs.group_by { |(_, weapon), _| weapon }.transform_values { |met| met.sum(&:last) }.sort.to_h
+      end
     end
 
     class << self
