@@ -29,6 +29,11 @@ module Fuzz
         "#{cancellations} cancellations; #{pairs.size} pairs of a place and a weapon, " \
           "the rarest #{pairs.values.min || 0} times"
       end
+
+      # @return [Hash{String => Integer}] how often each weapon was used
+      def weapons
+        pairs.group_by { |(_, weapon), _| weapon }.transform_values { |met| met.sum(&:last) }.sort.to_h
+      end
     end
 
     class << self
@@ -37,20 +42,50 @@ module Fuzz
       # @return [Report]
       # @raise [Failure]
       def run(count, seed)
-        @random = Random.new(seed)
-        @report = Report.new(0, Hash.new(0))
+        start(seed)
         until @report.cancellations >= count
-          reactor([A_REACTOR, count - @report.cancellations].min)
-          2.times { ending } if @report.cancellations < count
+          play_all(Array.new([A_REACTOR, count - @report.cancellations].min) { Round.new(another_random) })
+          2.times { end_thread(Ending.new(another_random)) } if @report.cancellations < count
           GC.start if @random.rand < 0.05
         end
         @report
       end
 
+      # Every place in every order, each once.
+      #
+      # @param weapon [Class]
+      # @return [Report]
+      # @raise [Failure]
+      def try_everywhere(weapon, seed)
+        start(seed)
+        places = Places::KINDS.select { |place| weapon.fits?(place, task: true) }
+        play_all(places.product(Round::ORDERS).map do |place, order|
+          Round.new(another_random, place: place, weapon: weapon, order: order)
+        end)
+        @report
+      end
+
+      # Every place, in a thread that ends like that.
+      #
+      # @param way [Symbol] one of {Ending::WAYS}
+      # @return [Report]
+      # @raise [Failure]
+      def end_everywhere(way, seed)
+        start(seed)
+        Places::KINDS.each { |place| end_thread(Ending.new(another_random, places: [place], way: way)) }
+        @report
+      end
+
       private
 
-      def reactor(count)
-        rounds = Array.new(count) { Round.new(Random.new(@random.rand(1 << 62))) }
+      def start(seed)
+        @random = Random.new(seed)
+        @report = Report.new(0, Hash.new(0))
+      end
+
+      def another_random = Random.new(@random.rand(1 << 62))
+
+      def play_all(rounds)
         Evented.run do
           Array.new(LANES) do
             Evented do
@@ -63,8 +98,7 @@ module Fuzz
         end
       end
 
-      def ending
-        ending = Ending.new(Random.new(@random.rand(1 << 62)))
+      def end_thread(ending)
         play(ending) { ending.run }
         ending.names.each { |names| record(names) }
       end

@@ -14,6 +14,22 @@ class CancelFuzzTest < Minitest::Test
     flunk "#{e.message}\nTo have it again: SEED=#{seed} rake 'fuzz:cancel[600]'"
   end
 
+  # Ready, parked, completed just before and just after, at every place.
+  Fuzz::Cancel::Weapons::KINDS.each do |weapon|
+    name = weapon.name[/\w+\z/].gsub(/(?<=[a-z])[A-Z]/) { |letter| "_#{letter}" }.downcase
+    define_method("test_#{name}_at_every_place_in_every_order") do
+      report = Fuzz::Cancel.try_everywhere(weapon, rand(1_000_000_000))
+
+      assert_equal [4], report.pairs.values.uniq
+    end
+  end
+
+  Fuzz::Cancel::Ending::WAYS.each do |way|
+    define_method("test_#{way}_at_every_place") do
+      assert_equal Fuzz::Cancel::Places::KINDS.size, Fuzz::Cancel.end_everywhere(way, rand(1_000_000_000)).cancellations
+    end
+  end
+
   def test_the_same_seed_means_the_same_cancellations
     reports = Array.new(2) { Fuzz::Cancel.run(60, 1) }
 

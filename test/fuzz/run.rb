@@ -12,6 +12,7 @@ trials = { "cancel" => "Cancel" }.fetch(kind).then { |name| Fuzz.const_get(name)
 begin
   report = Watchdog.watch("fuzz:#{kind} with SEED=#{seed}", 300) { trials.run(Integer(count), Integer(seed)) }
   puts "#{Evented.driver}, SEED=#{seed}: #{report}"
+  puts report.weapons.map { |weapon, times| "  #{weapon[/\w+\z/]} #{times}" }.join
 rescue trials::Failure => e
   abort e.message
 end

@@ -224,8 +224,16 @@ impl<R: Root> Tables<R> {
     pub fn close(&mut self, fd: RawFd) -> usize {
         let waiting = self.descriptors.on(fd).to_vec();
         for &token in &waiting {
-            let whole = self.waiters.get(token).and_then(|waiter| waiter.whole);
-            self.end(whole.unwrap_or(token), Outcome::Closed);
+            let Some(waiter) = self.waiters.get_mut(token) else {
+                continue;
+            };
+            if waiter.only_asks() && matches!(waiter.state, State::Ready(Outcome::Done(_))) {
+                // It was ready, and the fiber is about to use the number.
+                waiter.state = State::Ready(Outcome::Closed);
+            } else {
+                let whole = waiter.whole.unwrap_or(token);
+                self.end(whole, Outcome::Closed);
+            }
         }
         waiting.len()
     }
@@ -372,6 +380,10 @@ impl<R: Root> Tables<R> {
                 }
                 None => self.make_ready(token, Outcome::Done(result)),
             },
+            // That a descriptor was ready is of no use any more: its number may be another's.
+            State::Cancelling(Outcome::Closed) if waiter.only_asks() => {
+                self.make_ready(token, Outcome::Closed);
+            }
             // It was too late to cancel: what the operation did must not be lost.
             State::Cancelling(Outcome::TimedOut | Outcome::Closed) if result >= 0 => {
                 self.make_ready(token, Outcome::Done(result));

@@ -132,6 +132,11 @@ impl<R> Waiter<R> {
         }
     }
 
+    /// Whether it waits for a descriptor to be ready, for something that is still to be done with it.
+    pub(crate) fn only_asks(&self) -> bool {
+        matches!(self.op, Some(Op::Poll(_)))
+    }
+
     pub(crate) fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
     }

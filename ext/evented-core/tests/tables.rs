@@ -243,6 +243,11 @@ impl Naive {
             let outcome = match self.waits[index].state {
                 State::Parked => Outcome::Done(result),
                 // It had succeeded: cancelling came too late.
+                State::Cancelling(Outcome::Closed)
+                    if matches!(self.waits[index].request, Some(Request::Poll(_))) =>
+                {
+                    Outcome::Closed
+                }
                 State::Cancelling(Outcome::TimedOut | Outcome::Closed) if result >= 0 => {
                     Outcome::Done(result)
                 }
@@ -448,7 +453,13 @@ impl Bench {
             let waits = members + usize::from(wait.fd() == Some(fd));
             if waits > 0 {
                 expected += waits;
-                naive.end(index, Outcome::Closed, &mut group);
+                let wait = &mut naive.waits[index];
+                let was_ready = matches!(wait.state, State::Ready(Outcome::Done(_)));
+                if was_ready && matches!(wait.request, Some(Request::Poll(_))) {
+                    wait.state = State::Ready(Outcome::Closed);
+                } else {
+                    naive.end(index, Outcome::Closed, &mut group);
+                }
             }
         }
         naive.queue(group);

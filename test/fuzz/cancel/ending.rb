@@ -8,16 +8,14 @@ module Fuzz
       WAYS = %i[thread_raise thread_kill scheduler_close].freeze
       LIMIT = 20
 
-      # How many fibers it cancels.
-      attr_reader :count
-
-      def initialize(random)
+      # @param places [Array<Class>, nil] what is not to be left to chance
+      # @param way [Symbol, nil]
+      def initialize(random, places: nil, way: nil)
         @random = random
-        @count = random.rand(1..4)
-        @way = WAYS[random.rand(WAYS.size)]
-        @in_tasks = random.rand < 0.5
-        @kinds = Array.new(@count) { Places.pick(random) { |kind| @in_tasks || kind.anywhere? } }
-        @completes = Array.new(@count) { random.rand < 0.4 }
+        @way = way || WAYS[random.rand(WAYS.size)]
+        @in_tasks = random.rand < 0.5 || !(places || []).all?(&:anywhere?)
+        @kinds = places || Array.new(random.rand(1..4)) { Places.pick(random) { |kind| @in_tasks || kind.anywhere? } }
+        @completes = @kinds.map { random.rand < 0.4 }
         @lingers = random.rand < 0.3
       end
 

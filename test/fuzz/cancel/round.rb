@@ -8,13 +8,16 @@ module Fuzz
       ORDERS = %i[ready parked before after].freeze
       LIMIT = 15
 
-      def initialize(random)
+      # @param place [Class, nil] what is not to be left to chance
+      # @param weapon [Class, nil]
+      # @param order [Symbol, nil]
+      def initialize(random, place: nil, weapon: nil, order: nil)
         @random = random
-        @as_task = random.rand < 0.5
-        @kind = Places.pick(random) { true }
+        @as_task = random.rand < 0.5 || (weapon && !weapon.fits?(place, task: false))
+        @kind = place || Places.pick(random) { true }
         weapons = Weapons::KINDS.select { |kind| kind.fits?(@kind, task: @as_task) }
-        @weapon_kind = weapons[random.rand(weapons.size)]
-        @order = ORDERS[random.rand(ORDERS.size)]
+        @weapon_kind = weapon || weapons[random.rand(weapons.size)]
+        @order = order || ORDERS[random.rand(ORDERS.size)]
         @lingers = random.rand < 0.3
         @by_another = random.rand < 0.5
       end
