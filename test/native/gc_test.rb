@@ -111,8 +111,8 @@ class GCTest < Minitest::Test
       plain = minor_collection_with_plain_fibers(at_length(1, count))
       values = []
       queues.each { |queue| Fiber.schedule { values << [queue.pop, +"text"].join } }
-      tell "a minor collection takes #{minor_collection} ms with #{count} parked fibers, #{plain} ms with as many that " \
-           "no scheduler knows of"
+      tell "a minor collection takes #{minor_collection} ms with #{count} parked fibers, #{plain} ms with as many " \
+           "that no scheduler knows of"
       10.times { GC.start(full_mark: false) && sleep(0) }
       3.times { GC.start && GC.compact }
       queues.each_with_index { |queue, n| queue << n.to_s }
