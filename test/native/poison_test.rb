@@ -79,7 +79,8 @@ class PoisonTest < Minitest::Test
 
   # @return [String] what the script wrote; it has to end well, and to complain about nothing but a panic
   def poisoned(script)
-    output, errors, status = ruby("require \"#{ROOT}/test/support/workload\"\n#{script}", env: { "RUST_BACKTRACE" => "0" })
+    script = "require \"#{ROOT}/test/support/workload\"\n#{script}"
+    output, errors, status = ruby(script, env: { "RUST_BACKTRACE" => "0" })
     assert_predicate status, :success?, "#{status}\n#{errors}"
     assert_match(/\A\s*thread '.*' .*panicked at .*:\nas `__panic` has been asked to\n(note: .*\n)?\z/, errors)
     output
