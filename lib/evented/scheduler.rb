@@ -211,6 +211,8 @@ module Evented
 
     def shut_down
       failures = []
+      # Whatever fails while fibers clean up, it does not keep the process from ending.
+      ends = leaving? && (SystemExit === $! || SignalException === $!) # rubocop:disable Style/CaseEquality
       begin
         begin
           drain(failures) unless leaving?
@@ -220,7 +222,7 @@ module Evented
       ensure
         __release
       end
-      raise failures.first if failures.any?
+      raise failures.first if failures.any? && !ends
     end
 
     # Whether the thread is being killed, or an exception is on its way out of the code that made this scheduler.

@@ -21,7 +21,7 @@ use evented_core::{
 };
 use rb_sys::{VALUE, rb_fiber_current, rb_thread_current};
 
-pub(crate) use object::{default_driver, define};
+pub(crate) use object::{default_driver, define, on_purpose};
 
 use crate::{
     crowd::Crowd,
@@ -100,6 +100,8 @@ pub(crate) struct Scheduler {
     pub(crate) interruptions: Cell<usize>,
     /// Whether `__stuck` is to be called when nothing can end any wait.
     pub(crate) watches_deadlock: Cell<bool>,
+    /// Whether the next sleep is to panic.
+    pub(crate) panics_asleep: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +155,7 @@ impl Scheduler {
             condition: Cell::new(NIL),
             interruptions: Cell::new(0),
             watches_deadlock: Cell::new(false),
+            panics_asleep: Cell::new(false),
         }
     }
 
@@ -443,13 +446,18 @@ impl Scheduler {
         // SAFETY: with the GVL; nobody wakes what does not sleep.
         unsafe { *self.waker.get() = None };
         // SAFETY: with the GVL; the owner is not asleep, or the object is garbage.
-        let mut driver = unsafe { (*self.driver.get()).take() };
-        if let Some(driver) = &mut driver {
+        let driver = unsafe { (*self.driver.get()).take() };
+        let close = |driver: &mut Driver| {
             // SAFETY: as above.
             Reactor::new(unsafe { &mut *self.tables.get() }, driver).flush_cancels();
-        }
+            driver.close()
+        };
+        let is_ours = self.epoch.get() == fork::epoch();
+        // Not `guarded`: the garbage collector may be who closes it, and nothing may be raised there. A poisoned one may
+        // panic again (I-9).
+        let closes = |driver| catch_unwind(AssertUnwindSafe(|| close(driver))).unwrap_or(false);
         if let Some(mut driver) = driver
-            && (self.epoch.get() != fork::epoch() || !driver.close())
+            && !(is_ours && closes(&mut driver))
         {
             // The parent's, or not to be waited for from this thread: never closed early (I-7, I-8).
             #[expect(clippy::mem_forget, reason = "see above")]
