@@ -86,7 +86,9 @@ task second_ruby: %w[second_ruby:uring second_ruby:poll second_ruby:conformance]
 namespace :second_ruby do
   desc "Build the extension for the second Ruby (SECOND_RUBY, else ruby3.4)"
   task :compile do
-    SecondRuby.if_there { SecondRuby.compile unless SecondRuby.compiled? }
+    reason = SecondRuby.missing
+    puts "not built: #{reason}" if reason
+    SecondRuby.compile unless reason || SecondRuby.compiled?
   end
 
   %w[uring poll].each do |driver|

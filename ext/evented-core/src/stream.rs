@@ -74,6 +74,8 @@ pub struct Streams<R> {
     /// Whether ticks are to be called.
     ticks: bool,
     stopping: bool,
+    /// Whether nothing is called back any more: the reactor is shutting down.
+    halted: bool,
     /// Whether the kernel is to be asked in this pass, after its timers.
     polls: bool,
     /// How many are over, and wait for the kernel to let go of them.
@@ -241,6 +243,7 @@ impl<R: Copy> Streams<R> {
             share: 0,
             ticks: false,
             stopping: false,
+            halted: false,
             polls: false,
             leaving: 0,
             borrowing: 0,

@@ -600,6 +600,34 @@ fn a_driver_that_can_not_receive_is_asked_for_readiness_instead() {
 }
 
 #[test]
+fn when_nothing_is_called_any_more_what_comes_is_dropped_and_nothing_is_asked_for() {
+    let mut bench = Bench::new();
+    let socket = bench.add(Transport::Socket, 'a');
+    let server = bench.add(Transport::Server, 's');
+    let watch = bench.add(Transport::Watch, 'w');
+    bench.streams.watch(watch, Some(Interest::READABLE));
+    bench.streams.send(socket, b"what is being sent");
+    bench.flush();
+    bench.data(socket, b"bytes");
+    bench.arrive(server, Kind::Accept, 77, false, b"");
+    bench.arrive(watch, Kind::Ready, libc::POLLIN.into(), true, b"");
+    bench.arrive(socket, Kind::Send, 4, true, b"");
+    bench.streams.halt();
+    bench.streams.drop_arrivals(&mut bench.driver);
+    assert!(!bench.driver.has_arrivals());
+    assert!(bench.driver.script().unwrap().released.contains(&77));
+    // The driver ends what was asked for before.
+    bench.flush();
+    bench.streams.drop_arrivals(&mut bench.driver);
+    bench.flush();
+    assert!(!bench.driver.has_arrivals());
+    assert_eq!(bench.sending(socket), Some(14));
+    assert_eq!(bench.asked(watch), []);
+    assert_eq!(bench.asked(socket), [Kind::Send]);
+    assert_eq!(bench.asked(server), []);
+}
+
+#[test]
 fn what_is_left_at_the_end_is_unbound_one_by_one() {
     let mut bench = Bench::new();
     for name in ['a', 'b'] {

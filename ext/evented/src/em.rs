@@ -60,8 +60,6 @@ pub(crate) struct Em {
     streams: UnsafeCell<Option<Box<Streams<VALUE>>>>,
     /// `Evented::EM::Reactor`, nil while it does not run.
     reactor: Cell<VALUE>,
-    /// Whether nothing is called back any more: the reactor is shutting down.
-    halted: Cell<bool>,
     /// Callback fibers without a callback.
     pub(crate) callbacks: Workers,
 }
@@ -79,7 +77,6 @@ impl Em {
         Self {
             streams: UnsafeCell::new(None),
             reactor: Cell::new(NIL),
-            halted: Cell::new(false),
             callbacks: Workers::new(),
         }
     }
@@ -101,7 +98,6 @@ impl Em {
     /// The scheduler is closed, and the kernel has let go of everything: whatever is still open is closed.
     pub(crate) fn close(&self, scheduler: *const Scheduler) {
         leave(scheduler);
-        self.halted.set(false);
         self.reactor.set(NIL);
         self.callbacks.forget();
         // SAFETY: with the GVL; no borrow is alive.
@@ -232,7 +228,7 @@ unsafe extern "C" fn open_streams(this: VALUE, reactor: VALUE) -> VALUE {
 
 /// `__halt_streams`: nothing is called back from now on, but what `__unbind_streams` calls.
 unsafe extern "C" fn halt_streams(this: VALUE) -> VALUE {
-    Scheduler::of(this).em.halted.set(true);
+    Scheduler::of(this).streams(Streams::halt);
     NIL
 }
 
@@ -241,7 +237,6 @@ unsafe extern "C" fn reset_streams(this: VALUE) -> VALUE {
     let scheduler = Scheduler::of(this);
     scheduler.streams(Streams::reset);
     scheduler.em.reactor.set(NIL);
-    scheduler.em.halted.set(false);
     leave(scheduler);
     NIL
 }

@@ -93,6 +93,21 @@ impl<R: Copy> Streams<R> {
         self.phase != Phase::Idle
     }
 
+    /// From now on nothing is called, but by [`Self::unbind_next`], and nothing is asked for but what is being sent.
+    pub fn halt(&mut self) {
+        self.halted = true;
+        let all: Vec<_> = self.all.keys().copied().collect();
+        for signature in all {
+            self.change(signature);
+        }
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.halted
+    }
+
     /// When there will be something to do whatever comes.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -177,6 +192,7 @@ impl<R: Copy> Streams<R> {
         self.timers = Timers::new();
         self.armed.clear();
         self.stopped();
+        self.halted = false;
         self.phase = Phase::Idle;
     }
 

@@ -29,7 +29,7 @@ impl<R: Copy> Streams<R> {
             let Some(stream) = self.all.get_mut(&signature) else {
                 continue;
             };
-            stream.flush(signature, driver);
+            stream.flush(signature, driver, self.halted);
         }
     }
 
@@ -73,13 +73,14 @@ impl<R: Copy> Streams<R> {
 }
 
 impl<R> Stream<R> {
-    fn flush(&mut self, signature: Signature, driver: &mut Driver) {
+    /// `halted`: whatever came would only be dropped.
+    fn flush(&mut self, signature: Signature, driver: &mut Driver, halted: bool) {
         if self.ending > Ending::Drained {
             return self.stop_all(signature, driver);
         }
         let wanted = [
-            (Kind::Accept, self.wants_connections()),
-            (Kind::Receive, self.wants_bytes()),
+            (Kind::Accept, !halted && self.wants_connections()),
+            (Kind::Receive, !halted && self.wants_bytes()),
         ];
         for (kind, wanted) in wanted {
             match (wanted, self.asked & kind.bit() != 0) {
@@ -99,7 +100,7 @@ impl<R> Stream<R> {
             let transfer = Transfer::new(Buffer::of(self.out.lend()), 1);
             self.ask(signature, Ask::Send(Send { fd, transfer }), driver);
         }
-        let interest = self.interest();
+        let interest = self.interest().filter(|_| !halted);
         if self.asked & Kind::Ready.bit() != 0 {
             if interest != self.asked_interest {
                 // It is asked for anew when this one has ended.
