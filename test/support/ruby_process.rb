@@ -14,9 +14,10 @@ module RubyProcess
   # @param script [String] Ruby; evented is loaded
   # @param env [Hash] environment on top of ours
   # @param stdin [String] what it reads
+  # @param limit [Array<String>] a command that ends it
   # @return [Array(String, String, Process::Status)] what it wrote, what it complained about, how it ended
-  def ruby(script, env: {}, stdin: "", **)
-    Open3.capture3(env, *LIMIT, RbConfig.ruby, "-W", "-rsocket", "-I#{ROOT}/lib", "-e", PRELUDE + script,
+  def ruby(script, env: {}, stdin: "", limit: LIMIT, **)
+    Open3.capture3(env, *limit, RbConfig.ruby, "-W", "-rsocket", "-I#{ROOT}/lib", "-e", PRELUDE + script,
                    stdin_data: stdin, **)
   end
 
