@@ -330,10 +330,16 @@ class ActiveRecordFibersTest < Minitest::Test
 
   def test_load_async_in_tasks
     Entry.insert_all(Array.new(10) { |n| { name: "n", number: n } })
-    in_reactor do
-      sums = Array.new(20) { Evented { Entry.where("number > 0").load_async.to_a.sum(&:number) } }.map(&:value)
+    # On threads of Active Record's own, and in fibers: a pool of ours is an executor, too.
+    [Concurrent::ThreadPoolExecutor.new(max_threads: 4), Evented::FiberPool.new(4, name: "load_async")].each do |executor|
+      with_async_executor(executor) do
+        in_reactor do
+          sums = Array.new(20) { Evented { Entry.where("number > 0").load_async.tap { sleep 0 }.to_a.sum(&:number) } }
 
-      assert_equal [45], sums.uniq
+          assert_equal [45], sums.map(&:value).uniq
+        end
+        assert_operator executor.completed_task_count, :>, 0, "nothing was loaded by it"
+      end
     end
   end
 
@@ -390,6 +396,17 @@ class ActiveRecordFibersTest < Minitest::Test
         WHERE state = 'active' AND query LIKE '%' || $1 || '%' AND pid <> pg_backend_pid()
       SQL
     end
+  end
+
+  def with_async_executor(executor)
+    ActiveRecord.async_query_executor = :global_thread_pool
+    pool.instance_variable_set(:@async_executor, executor)
+    yield
+  ensure
+    pool.instance_variable_set(:@async_executor, nil)
+    ActiveRecord.async_query_executor = nil
+    executor.shutdown
+    executor.wait_for_termination(5)
   end
 
   def with_checkout_timeout(seconds)

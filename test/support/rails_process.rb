@@ -8,6 +8,10 @@ require "tmpdir"
 module RailsProcess
   include RubyProcess
 
+  # To boot takes seconds.
+  TIME_LIMIT = 120
+  PATIENCE = 100
+
   APPLICATION = <<~RUBY
     require "bundler" if ENV["BUNDLE_GEMFILE"]
     require "logger"
@@ -56,12 +60,12 @@ module RailsProcess
   # @param script [String] runs after it has been initialized
   # @return [String] what the script wrote
   def rails(settings, script = "", env: {})
-    output_of_ruby(whole(settings, script), env: env_of_app(env))
+    output_of_ruby(whole(settings, script), env: env_of_app(env), limit: PATIENCE)
   end
 
   # @return [String] what it complained about
   def rails_fails(settings, script = "", env: {})
-    _, errors, status = ruby(whole(settings, script), env: env_of_app(env))
+    _, errors, status = ruby(whole(settings, script), env: env_of_app(env), limit: PATIENCE)
     refute_predicate status, :success?
     errors
   end
