@@ -6,6 +6,12 @@ require "support/scheduled"
 
 # The object itself; what its hooks do is in test/contract.
 class Evented::SchedulerTest < Minitest::Test # rubocop:disable Style/ClassAndModuleChildren
+  def test_any_thread_may_inspect_it
+    with_scheduler do |scheduler|
+      assert_equal "#<Evented::Scheduler #{Evented.driver} parked=0>", Thread.new { scheduler.inspect }.value
+    end
+  end
+
   HOOKS = %i[
     block unblock kernel_sleep io_wait io_read io_write io_pread io_pwrite io_select io_close process_wait timeout_after
     address_resolve blocking_operation_wait fiber_interrupt yield fiber run close scheduler_close closed?
