@@ -4,20 +4,21 @@ require "helper"
 require "support/ruby_process"
 require "support/scheduled"
 
-HOOKS = %i[
-  block unblock kernel_sleep io_wait io_read io_write io_pread io_pwrite io_select io_close process_wait timeout_after
-  address_resolve blocking_operation_wait fiber_interrupt yield fiber run close scheduler_close closed?
-].freeze
 # The object itself; what its hooks do is in test/contract.
 class Evented::SchedulerTest < Minitest::Test # rubocop:disable Style/ClassAndModuleChildren
+  HOOKS = %i[
+    block unblock kernel_sleep io_wait io_read io_write io_pread io_pwrite io_select io_close process_wait timeout_after
+    address_resolve blocking_operation_wait fiber_interrupt yield fiber run close scheduler_close closed?
+  ].freeze
+
+  def test_it_has_every_hook_of_the_contract
+    assert_empty(HOOKS.reject { |hook| Evented::Scheduler.public_method_defined?(hook) })
+  end
+
   def test_any_thread_may_inspect_it
     with_scheduler do |scheduler|
       assert_equal "#<Evented::Scheduler #{Evented.driver} parked=0>", Thread.new { scheduler.inspect }.value
     end
-  end
-
-  def test_it_has_every_hook_of_the_contract
-    assert_empty(HOOKS.reject { |hook| Evented::Scheduler.public_method_defined?(hook) })
   end
 
   def test_it_says_what_it_is
