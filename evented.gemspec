@@ -18,7 +18,7 @@ Gem::Specification.new do |spec|
 
   # The workspace's root goes along: rb-sys builds from there, under rake as under `gem install`.
   spec.files = Dir.chdir(__dir__) do
-    Dir["Cargo.{toml,lock}", "ext/**/*.{rs,toml,rb}", "lib/**/*.rb", "sig/**/*.{rbs,yaml}",
+    Dir["Cargo.{toml,lock}", "ext/**/*.{rs,toml,rb}", "lib/**/*.{rb,rake}", "sig/**/*.{rbs,yaml}",
         "README.md", "CHANGELOG.md", "LICENSE"].sort
   end
   spec.extensions = ["ext/evented/extconf.rb"]

@@ -16,9 +16,20 @@ namespace :bench do
     end
   end
 
+  desc "Measure: streams of a language model into PostgreSQL by Active Record, on threads, evented and Async"
+  task llm: :compile do
+    ruby "bench/llm/run.rb", "--rounds", "5", "--save"
+  end
+
   desc "Run every benchmark once, briefly, to see that it still runs"
   task smoke: :compile do
     ruby "bench/run.rb", "--smoke"
+    ruby "bench/llm/run.rb", "--smoke"
+  end
+
+  desc "Show where the CPU time of one request goes, by perf and strace"
+  task :profile, %i[subject connections] => :compile do |_, arguments|
+    ruby "bench/profile.rb", arguments[:subject] || "evented uring", arguments[:connections] || "64"
   end
 
   desc "Measure the core alone, by Criterion"

@@ -20,7 +20,15 @@ module Evented
 
     @roots = ObjectSpace::WeakMap.new
 
+    @surroundings = nil
+
     class << self
+      # What tasks run in beside a reactor, if a face has anything of that kind. It is asked with `for(task)` in the
+      # fiber that starts the task, and what it returns is given the block with `run` in the task's own.
+      #
+      # @private
+      attr_accessor :surroundings
+
       # The task that this code is part of.
       #
       # @return [Evented::Task]
@@ -36,7 +44,7 @@ module Evented
         task = Fiber[:__evented_task]
         # A thread inherits it too, and a fiber that was started with Fiber.schedule may outlive it.
         task = nil unless task && Fiber.scheduler.equal?(task.scheduler)
-        task = task.parent until task.nil? || task.alive?
+        task = task.parent until task.nil? || (task.alive? && task.here?)
         task
       end
 
@@ -101,6 +109,8 @@ module Evented
       @epoch = scheduler.__epoch
       # The fiber that it runs in.
       @fiber = @storage = nil
+      # What calls its block, if anything but itself.
+      @surroundings = nil
       # nil until it has ended
       @status = nil
       # What the block returned; what was raised, or what it was cancelled with.
@@ -174,6 +184,15 @@ module Evented
     # @threadsafe yes
     def alive? = @status.nil?
 
+    # In a forked child there is no fiber but the one that forked, and those it started.
+    #
+    # @return [Boolean] whether its fiber runs in this process
+    # @private
+    def here?
+      !@scheduler.__reborn? || @epoch == @scheduler.__epoch || Fiber.current.equal?(@fiber) ||
+        @scheduler.__known?(@fiber)
+    end
+
     # @return [Boolean] whether it does not keep its parent from ending
     def transient? = @transient
 
@@ -233,10 +252,8 @@ module Evented
                               "Evented::Promise or an Evented::Queue, which work between threads"
     end
 
-    # In a forked child there is no fiber but the one that forked, and those it started.
     def check_process(verb)
-      return if @status || @epoch == @scheduler.__epoch
-      return if Fiber.current.equal?(@fiber) || @scheduler.__known?(@fiber)
+      return if @status || here?
 
       raise Error, "this task runs in the parent process, and nothing can #{verb} it in this one: start it again here"
     end

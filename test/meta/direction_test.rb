@@ -3,10 +3,10 @@
 require "English"
 require "support/base"
 
-# em, rails, rack, testing and the test frameworks → evented → Evented::Native → binding → core; never the other way.
+# em, rails, solid_queue, rack, testing and the test frameworks → evented → Evented::Native → binding → core; never the other way.
 class DirectionTest < Minitest::Test
   # The faces on top of evented: nothing below may load them.
-  FACES = %w[em eventmachine rails rack testing minitest rspec test-unit].freeze
+  FACES = %w[em eventmachine rails solid_queue rack testing minitest rspec test-unit].freeze
 
   def test_the_core_knows_no_ruby
     manifest = File.read(File.join(ROOT, "ext/evented-core/Cargo.toml"))

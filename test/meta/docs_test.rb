@@ -4,8 +4,9 @@ require "support/base"
 
 # Docs that name files must not outlive them.
 class DocsTest < Minitest::Test
-  DOCS = %w[docs/architecture.md docs/em-compatibility.md docs/invariants.md docs/platforms.md docs/guides/tasks.md
-            docs/guides/testing.md docs/guides/eventmachine.md README.md CONTRIBUTING.md].freeze
+  DOCS = %w[README.md CONTRIBUTING.md docs/architecture.md docs/clients.md docs/em-compatibility.md docs/invariants.md
+            docs/performance.md docs/platforms.md docs/guides/eventmachine.md docs/guides/rails.md docs/guides/tasks.md
+            docs/guides/testing.md].freeze
   # Made by a build or a run, so a clean checkout lacks them.
   MADE = %r{\A(?:target|tmp|pkg|doc|lib/evented/evented\.(?:so|bundle))(?:/|\z)}
   # `ext/evented-core/src/op/read.rs`, `bin/demo`, `driver/uring.rs`, `docs/`, `driver/{uring,poll}.rs`, with or
@@ -13,7 +14,7 @@ class DocsTest < Minitest::Test
   PATH = %r{\A[\w.{},*-]+(?:/[\w.{},*-]+)*(?:/|\.(?:rs|rb|rbs|rake|md|toml|yml|gemspec))(?=:\d+\z|\z)|\Abin/\w+\z}
   # A path may be given from one of these, as the docs say where they are.
   BASES = ["", "ext/evented-core/src", "ext/evented/src", "ext/evented-core", "ext/evented", "lib", "lib/evented",
-           "test", "docs"].freeze
+           "test", "docs", "examples/rails_app"].freeze
 
   DOCS.each do |doc|
     define_method("test_files_named_in_#{doc}_exist") do

@@ -24,6 +24,7 @@ use crate::{
     },
     errors, fork,
     scheduler::Scheduler,
+    turn,
     waiter::NIL,
     workers::Workers,
 };
@@ -175,6 +176,23 @@ pub(crate) fn owner(signature: Signature) -> Option<&'static Scheduler> {
         // SAFETY: as in `current`.
         .map(|&scheduler| unsafe { &*scheduler })
         .find(|scheduler| has(scheduler))
+}
+
+/// This descriptor is about to be closed by somebody: a stream that borrows it ends. `is_ours`: the caller is the
+/// scheduler's thread. Tells whether there is one.
+pub(crate) fn closing(scheduler: &Scheduler, fd: i32, is_ours: bool) -> bool {
+    if !scheduler.has_streams() {
+        return false;
+    }
+    if !is_ours {
+        return scheduler.streams(|streams| streams.closing(fd, None)) == Some(true);
+    }
+    let ends = scheduler.streams_and_driver(|streams, driver| streams.closing(fd, Some(driver)));
+    if ends == Some(true) {
+        // The kernel lets go of it before anybody else gets its number.
+        turn::ask(scheduler);
+    }
+    ends == Some(true)
 }
 
 fn enter(scheduler: *const Scheduler) {

@@ -12,6 +12,7 @@ module Evented
       def start
         # In here, because something can be raised from outside at any time.
         @parent&.adopt(self)
+        @surroundings = Task.surroundings&.for(self)
         worker = Worker.run(self, @scheduler)
         # Something was raised in its fiber, from outside, before it began.
         never_begin unless @status || @fiber || worker.alive?
@@ -26,6 +27,7 @@ module Evented
       # @private
       def run_to_the_end
         @scheduler.root = self
+        @surroundings = Task.surroundings&.for(self)
         Fiber.set_scheduler(@scheduler)
         begin
           @scheduler.__enter(Fiber.new(blocking: false) { perform })
@@ -54,7 +56,7 @@ module Evented
           @fiber = Fiber.current
           # Fibers that are started in here inherit it, Enumerators' too.
           Fiber[:__evented_task] = self
-          @value = @block.call(self)
+          @value = @surroundings ? @surroundings.run { @block.call(self) } : @block.call(self)
           outcome = :completed
         rescue Exception => e # rubocop:disable Lint/RescueException
           @error = e
@@ -148,7 +150,7 @@ module Evented
         @status ||= outcome
         @error ||= @cancel || Cancel.new("its fiber was killed") if @status == :cancelled
         @value = nil unless @status == :completed
-        @block = nil
+        @block = @surroundings = nil
         expect_no_interruption if @expected
         @waiters&.each { |fiber| @scheduler.unblock(self, fiber) }
         call_back if @callbacks

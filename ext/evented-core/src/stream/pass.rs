@@ -196,14 +196,25 @@ impl<R: Copy> Streams<R> {
         self.phase = Phase::Idle;
     }
 
-    /// The last event of any stream that is left, whatever it is doing.
+    /// The last event of each stream that is left, whatever it is doing, the oldest first. Those that are made
+    /// meanwhile end unheard: a program that connects anew in the last event would never come to its end.
     pub fn unbind_next(&mut self) -> Option<Event<R>> {
-        let next = self
-            .all
-            .iter()
-            .find(|(_, stream)| stream.ending < Ending::Unbound);
-        let signature = next.map(|(&signature, _)| signature)?;
-        self.unbind(signature)
+        if self.left.is_none() {
+            let mut left = self.signatures();
+            left.sort_unstable_by(|one, other| other.cmp(one));
+            self.left = Some(left);
+        }
+        while let Some(signature) = self.left.as_mut().and_then(Vec::pop) {
+            if let Some(event) = self.unbind(signature) {
+                return Some(event);
+            }
+        }
+        self.left = None;
+        for signature in self.signatures() {
+            let _ = self.unbind(signature);
+            self.done(signature);
+        }
+        None
     }
 
     /// The object of an accepted connection has been made; or not, and then it ends unheard.

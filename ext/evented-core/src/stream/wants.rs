@@ -49,6 +49,7 @@ impl<R: Copy> Streams<R> {
             stream.fd = -1;
         }
         if stream.asked == 0 && stream.fd < 0 {
+            self.borrowing -= usize::from(!stream.owned);
             self.all.remove(&signature);
             self.leaving -= 1;
         }
@@ -135,13 +136,18 @@ impl<R> Stream<R> {
     }
 
     fn wants_to_send(&self) -> bool {
-        self.transport == Transport::Socket && !self.by_readiness && self.writes()
+        self.transport == Transport::Socket && !self.sends_when_ready() && self.writes()
+    }
+
+    /// Whether this socket is written to by us when there is room: the driver can't, or it is a file's turn.
+    fn sends_when_ready(&self) -> bool {
+        self.by_readiness || self.out.next_part().is_some()
     }
 
     /// Whether what it sends is written by us when there is room, and not by the driver.
     fn writes_when_ready(&self) -> bool {
         let by_us = match self.transport {
-            Transport::Socket => self.by_readiness,
+            Transport::Socket => self.sends_when_ready(),
             Transport::Pipe | Transport::Datagram => true,
             Transport::Watch | Transport::Server => false,
         };
@@ -173,7 +179,9 @@ impl<R> Stream<R> {
         match self.transport {
             Transport::Server => None,
             Transport::Watch => self.watched.filter(|_| !self.paused && !self.busy),
-            Transport::Socket if !self.by_readiness => None,
+            Transport::Socket if !self.by_readiness => {
+                (self.sends_when_ready() && self.writes()).then_some(Interest::WRITABLE)
+            }
             Transport::Socket | Transport::Pipe | Transport::Datagram => {
                 let mut bits = 0;
                 if self.reads() {
@@ -191,19 +199,7 @@ impl<R> Stream<R> {
     fn write_bytes(&mut self) -> Result<usize, i32> {
         let mut total = 0;
         while !self.out.is_empty() {
-            let fd = self.fd;
-            let transfer = Transfer::new(Buffer::of(self.out.lend()), 1);
-            let attempt = match self.transport {
-                Transport::Socket => Send { fd, transfer }.syscall(),
-                _ => op::Write {
-                    fd,
-                    transfer,
-                    at: None,
-                }
-                .syscall(),
-            };
-            self.out.taken_back();
-            match attempt {
+            match self.write_some() {
                 Attempt::Done(result) => match usize::try_from(result) {
                     Ok(count) => {
                         self.out.sent(count);
@@ -215,6 +211,25 @@ impl<R> Stream<R> {
             }
         }
         Ok(total)
+    }
+
+    fn write_some(&mut self) -> Attempt {
+        let fd = self.fd;
+        if let Some((part, done)) = self.out.next_part() {
+            return part.send(fd, done);
+        }
+        let transfer = Transfer::new(Buffer::of(self.out.lend()), 1);
+        let attempt = match self.transport {
+            Transport::Socket => Send { fd, transfer }.syscall(),
+            _ => op::Write {
+                fd,
+                transfer,
+                at: None,
+            }
+            .syscall(),
+        };
+        self.out.taken_back();
+        attempt
     }
 
     /// Sends datagrams until there is no room or none left. One that can't be sent is lost, as datagrams are.
