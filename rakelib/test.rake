@@ -56,5 +56,6 @@ namespace :test do
   desc "Run the core's tests, which need no Ruby"
   task :core do
     sh "cargo", "test", "--locked", "-p", "evented-core"
+    Rake::Task["test:loom"].invoke
   end
 end
