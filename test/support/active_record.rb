@@ -74,6 +74,7 @@ module ActiveRecordTest
 
     ActiveRecord::Base.connection_handler.clear_active_connections!(:all)
     assert_equal 0, pool.stat[:busy], pool.stat.inspect
+    assert_equal pool.size, pool.__send__(:evented_permits).available, "a permit was lost, or given back twice"
   end
 
   private
