@@ -12,6 +12,7 @@
 #   serving.rb    one sample of a server, under load.rb, which costs its process
 #   usage.rb      what a process has used
 #   tracer.rb     its system calls
+#   profile.rb    where the time of one request goes           ruby bench/profile.rb "evented uring" 64
 #   figures.rb    medians and spreads from samples
 #   results.rb    all of a case, to print and to keep under bench/results
 #   table.rb goals.rb chart.rb report.rb markdown.rb    for the eye
@@ -25,6 +26,7 @@ require_relative "harness/figures"
 require_relative "harness/load"
 require_relative "harness/machine"
 require_relative "harness/markdown"
+require_relative "harness/profile"
 require_relative "harness/report"
 require_relative "harness/runner"
 require_relative "harness/subjects"

@@ -23,10 +23,12 @@ require_relative "evented/promise"
 require_relative "evented/offload"
 require_relative "evented/fiber_pool"
 require_relative "evented/dump"
+require_relative "evented/condition_variables"
 require_relative "evented/wake_on_close"
 require_relative "evented/tcp_fast_fallback"
 require_relative "evented/io_repairs"
 require_relative "evented/fiber_callers"
+require_relative "evented/logger_repairs"
 
 # Fibers that wait without blocking their thread: Net::HTTP, pg, Redis, `sleep`, `system`, Mutex and Queue yield by
 # themselves inside a reactor, and nothing needs to be rewritten.

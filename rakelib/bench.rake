@@ -27,6 +27,11 @@ namespace :bench do
     ruby "bench/llm/run.rb", "--smoke"
   end
 
+  desc "Show where the CPU time of one request goes, by perf and strace"
+  task :profile, %i[subject connections] => :compile do |_, arguments|
+    ruby "bench/profile.rb", arguments[:subject] || "evented uring", arguments[:connections] || "64"
+  end
+
   desc "Measure the core alone, by Criterion"
   task :core do
     sh "cargo", "bench", "--locked", "-p", "evented-core"

@@ -1,8 +1,12 @@
 # frozen_string_literal: true
 
+require "yaml"
+
 # Debian ships rbs with Ruby, but not its command.
 RBS = [RbConfig.ruby, "-rrbs", "-rrbs/cli", "-e", "RBS::CLI.new(stdout: $stdout, stderr: $stderr).run(ARGV)",
        "--"].freeze
+# Whose signatures ours need: as those who use the gem are told.
+OTHERS = YAML.load_file("sig/manifest.yaml").fetch("dependencies").flat_map { |other| ["-r", other.fetch("name")] }
 
 LINTS = {
   rustfmt: [%w[cargo fmt --all --check]],
@@ -10,7 +14,7 @@ LINTS = {
   rustdoc: [{ "RUSTDOCFLAGS" => "-D warnings" },
             %w[cargo doc --locked --no-deps --document-private-items -p evented-core]],
   rubocop: [%w[rubocop --no-server]],
-  rbs: [[*RBS, "-r", "json", "-r", "timeout", "-r", "resolv", "-I", "sig", "validate"]],
+  rbs: [[*RBS, *OTHERS, "-I", "sig", "validate"]],
   yard: [%w[yard doc --no-output --no-cache --no-progress --no-save --fail-on-warning]]
 }.freeze
 

@@ -8,18 +8,20 @@ module TestRuns
   ONCE = %w[test/meta test/packaging test/conformance].freeze
 
   # A native hang can't be reported by the watchdog of test/helper.rb: SIGSEGV makes Ruby print its C backtrace.
-  LIMIT = %w[timeout --signal=SEGV --kill-after=20 900].freeze
+  LIMIT = %w[timeout --signal=SEGV --kill-after=20].freeze
 
   module_function
 
   # @param files [Array<String>] test files, run together in one process
   # @param env [Hash] environment of that process
-  def ruby(files, env = {})
+  # @param command [String] which Ruby
+  # @param seconds [Integer] that it may take
+  def ruby(files, env = {}, command: RbConfig.ruby, seconds: 900)
     abort "No test files here: #{env.inspect}" if files.empty?
-    limit = system("timeout --version", out: File::NULL, err: File::NULL) ? LIMIT : []
+    limit = system("timeout --version", out: File::NULL, err: File::NULL) ? [*LIMIT, seconds.to_s] : []
     requires = files.map { |file| "require #{File.expand_path(file).dump}" }.join(";")
     options = ENV.fetch("TESTOPTS", "").split
-    sh(env, *limit, RbConfig.ruby, "-w", "-Ilib", "-Itest", "-e", requires, "--", *options,
+    sh(env, *limit, command, "-w", "-Ilib", "-Itest", "-e", requires, "--", *options,
        verbose: false) do |ok, status|
       abort "the tests failed (#{status})" unless ok
     end

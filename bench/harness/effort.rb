@@ -6,7 +6,7 @@ module Bench
   # How much is done: enough to measure, or just enough to see that it runs.
   Effort = Data.define(:rounds, :seconds, :warm_up_seconds, :jobs, :smoke) do
     # One at a time, since they would disturb each other.
-    def self.full(rounds:) = new(rounds: rounds, seconds: 0.8, warm_up_seconds: 0.2, jobs: 1, smoke: false)
+    def self.full(rounds:) = new(rounds: rounds, seconds: 0.7, warm_up_seconds: 0.2, jobs: 1, smoke: false)
 
     # Nothing is measured, so that they may.
     def self.smoke = new(rounds: 1, seconds: 0.1, warm_up_seconds: 0.05, jobs: 2 * Etc.nprocessors, smoke: true)

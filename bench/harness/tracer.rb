@@ -54,13 +54,19 @@ module Bench
     end
 
     def with_strace(pid)
+      report = strace(pid) { yield nil }
+      { syscalls: report[/^\s*100\.00\s+\S+\s+(?:\S+\s+)?(\d+).*total/, 1]&.to_i }.compact
+    end
+
+    # @return [String] strace's table of what the process called while the block ran
+    def strace(pid)
       report = Tempfile.new("bench-strace")
       strace = spawn("strace", "-c", "-f", "-o", report.path, "-p", pid.to_s, err: File::NULL)
       sleep 0.01 until Usage.status(pid)["TracerPid"].to_i.positive?
-      yield nil
+      yield
       Process.kill(:INT, strace)
       Process.wait(strace)
-      { syscalls: report.read[/^\s*100\.00\s+\S+\s+(?:\S+\s+)?(\d+).*total/, 1]&.to_i }.compact
+      report.read
     ensure
       report.close!
     end

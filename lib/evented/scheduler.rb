@@ -18,7 +18,8 @@ module Evented
   # The hooks are native. Ruby calls them; a program has no reason to.
   class Scheduler < Native::Scheduler
     # How long fibers may take to clean up after {#close} has cancelled them, in seconds, before they are cancelled
-    # again; how often that is done; and after how long those are looked for that could not be cancelled yet.
+    # again; how often that is done before they are killed; and after how long those are looked for that could not be
+    # cancelled yet.
     CLEAN_UP_SECONDS = 1
     CLEAN_UP_ROUNDS = 3
     CLEAN_UP_STEP = 0.02
@@ -32,8 +33,15 @@ module Evented
     end
 
     @refusal_told = false
+    # Fibers that nothing could end. They are kept as long as the process lives.
+    @abandoned = []
 
     class << self
+      # @private
+      def abandon(fibers)
+        @abandoned.concat(fibers)
+      end
+
       # What the order of the fibers of a turn depends on, in tests ({Testing.seed}).
       #
       # @private
@@ -64,6 +72,7 @@ module Evented
       # Those who have time be virtual: their fiber, to their task.
       @virtual = nil
       (reason = __refusal) && self.class.tell_refusal(reason)
+      LoggerRepairs.install
     end
 
     # Runs until no fiber waits any more.
@@ -77,7 +86,8 @@ module Evented
     end
 
     # Runs until no fiber waits any more and gives the reactor back. If an exception is on its way out of the thread
-    # (or the thread is being killed) it does not wait: every fiber is cancelled, and cleans up.
+    # (or the thread is being killed) it does not wait: every fiber is cancelled, and cleans up. One that ignores that
+    # three times, a second each, is killed.
     #
     # Ruby calls this when the scheduler is replaced and when its thread ends.
     #
@@ -201,6 +211,8 @@ module Evented
 
     def shut_down
       failures = []
+      # Whatever fails while fibers clean up, it does not keep the process from ending.
+      ends = leaving? && (SystemExit === $! || SignalException === $!) # rubocop:disable Style/CaseEquality
       begin
         begin
           drain(failures) unless leaving?
@@ -210,7 +222,7 @@ module Evented
       ensure
         __release
       end
-      raise failures.first if failures.any?
+      raise failures.first if failures.any? && !ends
     end
 
     # Whether the thread is being killed, or an exception is on its way out of the code that made this scheduler.
@@ -238,20 +250,36 @@ module Evented
       unwind(failures)
     end
 
+    # No fiber is left behind that could still clean up: its mutexes would stay locked, and Ruby (up to 4.0 at least)
+    # crashes if one of them is collected with it.
     def unwind(failures)
-      rounds = 0
-      cancel_all(failures) until idle? || (rounds += 1) > CLEAN_UP_ROUNDS
-      warn "evented: #{stats[:parked]} fibers ignored being cancelled and are abandoned" unless idle?
+      CLEAN_UP_ROUNDS.times { end_all(failures) { |fiber| __interrupt(fiber, Closing.new) } }
+      return if idle?
+
+      warn "evented: #{stats[:parked]} fibers ignored being cancelled and are killed"
+      end_all(failures) { |fiber| kill(fiber, failures) }
+      return if idle?
+
+      warn "evented: #{stats[:parked]} fibers went on waiting when they were killed, and are abandoned"
+      self.class.abandon(__waiting)
     end
 
-    # Cancels every fiber once, those that are about to run as soon as they wait again, and lets them clean up.
-    def cancel_all(failures)
-      cancelled = {}.compare_by_identity
+    # Tells every fiber once to end, those that are about to run as soon as they wait again, and lets them clean up.
+    def end_all(failures)
+      told = {}.compare_by_identity
       limit = now + CLEAN_UP_SECONDS
       until idle? || now >= limit
-        __waiting.each { |fiber| cancelled[fiber] ||= __interrupt(fiber, Closing.new) }
+        __waiting.each { |fiber| told[fiber] ||= yield(fiber) }
         drain(failures, CLEAN_UP_STEP)
       end
+    end
+
+    # No `rescue` clause can ignore that, and all `ensure` clauses run.
+    def kill(fiber, failures)
+      fiber.kill
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      failures << e unless e.is_a?(Cancel)
+      fiber
     end
 
     # A thread of the offload pool that has nothing to do won't, and that of Ruby's Timeout has not to do with us.

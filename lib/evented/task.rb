@@ -44,7 +44,7 @@ module Evented
         task = Fiber[:__evented_task]
         # A thread inherits it too, and a fiber that was started with Fiber.schedule may outlive it.
         task = nil unless task && Fiber.scheduler.equal?(task.scheduler)
-        task = task.parent until task.nil? || task.alive?
+        task = task.parent until task.nil? || (task.alive? && task.here?)
         task
       end
 
@@ -184,6 +184,15 @@ module Evented
     # @threadsafe yes
     def alive? = @status.nil?
 
+    # In a forked child there is no fiber but the one that forked, and those it started.
+    #
+    # @return [Boolean] whether its fiber runs in this process
+    # @private
+    def here?
+      !@scheduler.__reborn? || @epoch == @scheduler.__epoch || Fiber.current.equal?(@fiber) ||
+        @scheduler.__known?(@fiber)
+    end
+
     # @return [Boolean] whether it does not keep its parent from ending
     def transient? = @transient
 
@@ -243,10 +252,8 @@ module Evented
                               "Evented::Promise or an Evented::Queue, which work between threads"
     end
 
-    # In a forked child there is no fiber but the one that forked, and those it started.
     def check_process(verb)
-      return if @status || @epoch == @scheduler.__epoch
-      return if Fiber.current.equal?(@fiber) || @scheduler.__known?(@fiber)
+      return if @status || here?
 
       raise Error, "this task runs in the parent process, and nothing can #{verb} it in this one: start it again here"
     end

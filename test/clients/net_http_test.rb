@@ -2,25 +2,41 @@
 
 require "helper"
 require "net/http"
-require "openssl"
-require "support/delayed_server"
-require "support/http_server"
-require "support/scheduled"
+require "support/http_client_tests"
 
 # Plain Net::HTTP, unchanged.
 class NetHTTPTest < Minitest::Test
+  include HTTPClientTests
+
+  client "Net::HTTP"
+  with_remedy :c, :d
+
   PLAIN = { "Content-Type" => "text/plain" }.freeze
 
-  def test_a_hundred_requests_at_a_time
-    DelayedServer.open(delay: 0.1) do |server|
-      started = Process.clock_gettime(Process::CLOCK_MONOTONIC)
-      answers = in_reactor do
-        Array.new(100) { |n| Evented { Net::HTTP.get(URI("#{server.url}/#{n}")) } }.map(&:value)
-      end
+  # Finishing is what the block of Net::HTTP.start does when it is left.
+  def test_c_cancelled_with_its_connection
+    in_reactor do
+      task = Evented { Net::HTTP.start("localhost", @server.port) { |http| http.get("/slow") } }
+      a_few_turns
+      task.cancel
 
-      assert_equal Array.new(100) { |n| "answer to /#{n}\n" }, answers
-      assert_operator Process.clock_gettime(Process::CLOCK_MONOTONIC) - started, :<, 5 # one by one they take ten
+      assert_raises(Evented::Cancel) { task.value }
+      assert_equal "/next by connection 2", Net::HTTP.get(URI("#{url}/next"))
     end
+  end
+
+  # As without evented, which is why it has to be finished. Should that change, then so does the table.
+  def test_a_kept_connection_that_was_interrupted_takes_the_late_answer_for_the_next
+    interrupt_and_ask = lambda do
+      Net::HTTP.start("localhost", @server.port) do |http|
+        assert_raises(Timeout::Error) { Timeout.timeout(0.01) { http.get("/slow") } }
+        @server.release
+        http.get("/next").body
+      end
+    end
+
+    assert_match "/slow", interrupt_and_ask.call
+    assert_match("/slow", in_reactor { interrupt_and_ask.call })
   end
 
   def test_a_connection_that_is_kept_alive
@@ -49,15 +65,6 @@ class NetHTTPTest < Minitest::Test
     HTTPServer.open do |server|
       in_company do
         assert_equal "/ by connection 1", Net::HTTP.get(URI("http://localhost:#{server.port}/"))
-      end
-    end
-  end
-
-  def test_a_large_body_in_both_directions
-    HTTPServer.open do |server|
-      text = "0123456789" * 200_000
-      in_company do
-        assert_equal text.hash, Net::HTTP.post(URI("http://127.0.0.1:#{server.port}/echo"), text, PLAIN).body.hash
       end
     end
   end
@@ -110,66 +117,30 @@ class NetHTTPTest < Minitest::Test
     end
   end
 
-  def test_tls
-    HTTPServer.open(context: server_context) do |server|
-      answers = in_reactor do
-        Array.new(10) do |n|
-          Evented do
-            https(server) do |http|
-              [http.get("/#{n}").body[/\d+/], http.post("/echo", "x" * 100_000, PLAIN).body.size]
-            end
-          end
-        end.map(&:value)
-      end
-
-      assert_equal Array.new(10) { |n| [n.to_s, 100_000] }, answers
-    end
-  end
-
-  def test_tls_and_an_answer_that_does_not_come_in_time
-    HTTPServer.open(context: server_context) do |server|
-      in_company do
-        https(server, read_timeout: 0.01, max_retries: 0) do |http|
-          assert_raises(Net::ReadTimeout) { http.get("/slow") }
-        end
-      end
-    end
-  end
-
   def test_a_certificate_that_nobody_vouches_for
-    HTTPServer.open(context: server_context) do |server|
-      in_company do
-        assert_raises(OpenSSL::SSL::SSLError) { Net::HTTP.get(URI("https://127.0.0.1:#{server.port}/")) }
-      end
-    end
+    in_company { assert_raises(OpenSSL::SSL::SSLError) { Net::HTTP.get(URI("#{url(tls: true)}/")) } }
   end
 
   private
 
-  def https(server, **, &)
-    store = OpenSSL::X509::Store.new.tap { |own| own.add_cert(certificate) }
-    Net::HTTP.start("localhost", server.port, use_ssl: true, cert_store: store, **, &)
+  def connect(tls: false, timeout: 5)
+    Net::HTTP.start("localhost", URI(url(tls:)).port, use_ssl: tls, ca_file: TLSCertificates.root_file,
+                                                      read_timeout: timeout, max_retries: 0)
   end
 
-  def server_context
-    OpenSSL::SSL::SSLContext.new.tap { |context| context.add_certificate(certificate, key) }
+  def disconnect(client) = client.finish
+
+  def get(client, path) = client.get(path).body
+
+  def post(client, path, body) = client.post(path, body, PLAIN).body
+
+  # It keeps a connection whose answer nobody has read, and would take that for the next one.
+  def recovered(client)
+    client.finish
+    client.start
   end
 
-  def key = @key ||= OpenSSL::PKey::EC.generate("prime256v1")
+  def timeouts = [Net::ReadTimeout]
 
-  # Made for this test: localhost vouches for itself, for an hour.
-  def certificate
-    @certificate ||= OpenSSL::X509::Certificate.new.tap do |own|
-      own.version = 2
-      own.serial = 1
-      own.subject = own.issuer = OpenSSL::X509::Name.parse("/CN=localhost")
-      own.public_key = key
-      own.not_before = Time.now - 60
-      own.not_after = Time.now + 3600
-      extensions = OpenSSL::X509::ExtensionFactory.new(own, own)
-      own.add_extension(extensions.create_extension("basicConstraints", "CA:TRUE", true))
-      own.add_extension(extensions.create_extension("subjectAltName", "DNS:localhost,IP:127.0.0.1"))
-      own.sign(key, "SHA256")
-    end
-  end
+  def hang_ups = [EOFError, Errno::ECONNRESET]
 end

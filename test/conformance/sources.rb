@@ -5,7 +5,8 @@ require "open3"
 require "rbconfig"
 
 # CRuby's test/fiber and what it needs of tool/lib, for the Ruby that runs this. They are not ours and not committed:
-# from RUBY_SRC if that is set, else from Debian's source package, kept under tmp/ for the next run.
+# from RUBY_SRC if that is set, else from Debian's source package, kept under tmp/ for the next run. An archive may
+# lack the source of the very version that it has built; then the nearest one of the same series has to do.
 module Sources
   CACHE = File.expand_path("../../tmp/ruby-src", __dir__)
   WANTED = %w[*/test/fiber */tool/lib/core_assertions.rb */tool/lib/envutil.rb */tool/lib/find_executable.rb
@@ -32,13 +33,14 @@ module Sources
 
   # The tarball alone will do: apt checks it against the signed index, and Debian's patches don't touch these files.
   def fetch(directory)
-    package = debian_package || give_up("This Ruby is not one of Debian's packages")
+    package, installed = debian_package || give_up("This Ruby is not one of Debian's packages")
     FileUtils.mkdir_p(CACHE)
-    unless download(package) || (Process.uid.zero? && run("apt-get", "update", "-qq") && download(package))
-      give_up("apt-get source #{package} got nothing (is there a deb-src line for it?): #{@said}")
+    tarball = download(package, installed)
+    tarball ||= download(package, installed) if Process.uid.zero? && run("apt-get", "update", "-qq")
+    give_up("apt-get source #{package} got nothing (is there a deb-src line for it?): #{@said}") unless tarball
+    unless tarball.include?("_#{RUBY_VERSION}.")
+      warn "The source of Ruby #{RUBY_VERSION} is not to be had, so its tests come from #{File.basename(tarball)}."
     end
-    tarball = Dir[File.join(CACHE, "*_#{RUBY_VERSION}.orig.tar.*")].first
-    give_up("apt-get source #{package} brought no tarball of Ruby #{RUBY_VERSION}") unless tarball
     FileUtils.mkdir_p(directory)
     unless run("tar", "-xf", tarball, "-C", directory, "--strip-components=1", "--wildcards", *WANTED)
       give_up("tar could not unpack #{tarball}: #{@said}")
@@ -46,21 +48,35 @@ module Sources
     FileUtils.rm_f(tarball)
   end
 
-  # @return [String, nil] such as "ruby3.3=3.3.8-2"
+  # @return [Array(String, String), nil] source package and version, such as "ruby3.3" and "3.3.8-2"
   def debian_package
     owner, status = Open3.capture2e("dpkg", "-S", File.realpath(RbConfig.ruby))
     return unless status.success?
 
     name = owner.lines.last[/\A[^:]+/]
-    version, status = Open3.capture2e("dpkg-query", "--show", "--showformat=${source:Package}=${source:Version}", name)
-    version if status.success?
+    version, status = Open3.capture2e("dpkg-query", "--show", "--showformat=${source:Package} ${source:Version}", name)
+    version.split if status.success?
   rescue Errno::ENOENT
     nil # no dpkg, so no Debian
   end
 
-  def download(package)
+  # @return [String, nil] the tarball of the installed version or, failing that, of the newest that there is
+  def download(package, installed)
     sandbox = Process.uid.zero? ? %w[-o APT::Sandbox::User=root] : []
-    run("apt-get", "source", "-qq", "--download-only", "--tar-only", *sandbox, package, chdir: CACHE)
+    [installed, *(versions(package) - [installed])].each do |version|
+      next unless run("apt-get", "source", "-qq", "--download-only", "--tar-only", *sandbox, "#{package}=#{version}",
+                      chdir: CACHE)
+
+      tarball = Dir[File.join(CACHE, "#{package}_#{version[/\A[\d.]+/]}.orig.tar.*")].first
+      return tarball if tarball
+    end
+    nil
+  end
+
+  # @return [Array<String>] those of the source package that apt knows of, the newest first
+  def versions(package)
+    known = IO.popen(["apt-cache", "showsrc", package], err: File::NULL, &:read)
+    known.scan(/^Version: (.+)/).flatten.uniq.sort_by { |version| Gem::Version.new(version[/\A[\d.]+/]) }.reverse
   end
 
   def run(*command, **)

@@ -160,6 +160,47 @@ class RunCloseTest < Minitest::Test
     assert_equal :cleaned_up, events.pop(timeout: 5)
   end
 
+  # Up to 4.0 at least Ruby crashes at the end if fibers have left two mutexes locked, and somebody locks one again.
+  def test_fibers_that_ignore_being_cancelled_are_killed_and_unlock_their_mutexes
+    output, errors, status = ruby(<<~RUBY)
+      mutexes = [Mutex.new, Mutex.new]
+      Thread.new do
+        Thread.current.report_on_exception = false
+        Fiber.set_scheduler(Evented::Scheduler.new)
+        mutexes.each do |mutex|
+          Fiber.schedule { mutex.synchronize { begin sleep; rescue Exception; retry; ensure puts "cleaned up"; end } }
+        end
+        raise "leaving"
+      end.join rescue p $!
+      p mutexes.map(&:locked?)
+      mutexes.last.lock
+    RUBY
+
+    assert_equal "cleaned up\ncleaned up\n#<RuntimeError: leaving>\n[false, false]\n", output
+    assert_match(/2 fibers ignored being cancelled and are killed/, errors)
+    assert_predicate status, :success?
+  end
+
+  def test_a_fiber_that_not_even_being_killed_ends_is_kept_with_what_it_has_locked
+    output, errors, status = ruby(<<~RUBY)
+      Thread.new do
+        Thread.current.report_on_exception = false
+        Fiber.set_scheduler(Evented::Scheduler.new)
+        Fiber.schedule do
+          Mutex.new.synchronize do
+            loop { begin sleep; ensure next; end }
+          end
+        end
+        raise "leaving"
+      end.join rescue p $!
+      5.times { GC.start && Array.new(10_000) { "x" * 500 } }
+    RUBY
+
+    assert_equal "#<RuntimeError: leaving>\n", output
+    assert_match(/1 fibers went on waiting when they were killed, and are abandoned/, errors)
+    assert_predicate status, :success?
+  end
+
   def test_close_can_be_called_again
     with_scheduler do |scheduler|
       Fiber.set_scheduler(nil)

@@ -214,6 +214,22 @@ class EMConnectTest < Minitest::Test
     refute_equal first, second
   end
 
+  def test_a_connection_that_always_comes_back_does_not_keep_the_reactor
+    ends = 0
+    em do
+      _, port = serve
+      EM.connect(HOST, port, Module.new do
+        define_method(:connection_completed) { EM.stop }
+        define_method(:unbind) do
+          ends += 1
+          EM.connect(HOST, port)
+        end
+      end)
+    end
+
+    assert_equal 1, ends
+  end
+
   def test_reconnect_of_what_is_connected_does_nothing
     em do
       _, port = serve

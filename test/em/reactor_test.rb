@@ -239,6 +239,27 @@ class EMReactorTest < Minitest::Test
     assert_equal %i[inner inner_block outer hook tail inner_tail], @log
   end
 
+  def test_a_hook_may_wait_for_a_thread_while_more_comes_for_connections_that_are_not_called_any_more
+    said = output_of_em(<<~RUBY)
+      def hook(peer, port)
+        peer.write("more")
+        peers = Array.new(3) { TCPSocket.new("127.0.0.1", port) }
+        puts Thread.new { sleep(0.01) && "the thread has run" }.value
+        peers.each(&:close)
+      end
+
+      EM.run do
+        port = Socket.unpack_sockaddr_in(EM.get_sockname(EM.start_server("127.0.0.1", 0, Module.new))).first
+        near, peer = UNIXSocket.pair
+        EM.attach(near, Module.new { def receive_data(_) = EM.stop })
+        EM.add_shutdown_hook { hook(peer, port) }
+        peer.write("some")
+      end
+    RUBY
+
+    assert_equal "the thread has run\n", said
+  end
+
   def test_a_hook_that_is_added_before_run_is_called_once
     EM.add_shutdown_hook { @log << :hook }
     2.times { em { EM.stop } }

@@ -124,6 +124,37 @@ class EMWatchTest < Minitest::Test
     assert_equal "still open", @reader.readpartial(100)
   end
 
+  def test_closing_what_is_watched_ends_watching
+    not_of_eventmachine "goes on watching whatever has the number"
+    number = @reader.fileno
+    em do
+      EM.watch(@reader, Watcher, @log) { |watcher| watcher.notify_readable = true }
+      EM.add_timer(0.01) do
+        @reader.close
+        # The number is given away at once.
+        @reader, other = IO.pipe
+        @log << (@reader.fileno == number)
+        EM.watch(@reader, Watcher, @log, notify_readable: ->(_) { EM.stop }) do |watcher|
+          watcher.notify_readable = true
+        end
+        other.write("x")
+        other.close
+      end
+    end
+
+    assert_equal [true, :notify_readable, :unbind, :unbind], @log
+  end
+
+  def test_another_thread_may_close_what_is_watched
+    not_of_eventmachine "goes on watching whatever has the number"
+    em do
+      EM.watch(@reader, Watcher, @log, unbind: ->(_) { EM.stop }) { |watcher| watcher.notify_readable = true }
+      Thread.new { @reader.close }
+    end
+
+    assert_equal [:unbind], @log
+  end
+
   def test_detach_ends_watching_and_leaves_the_descriptor_open
     @writer.write("x")
     em do

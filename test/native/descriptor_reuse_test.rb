@@ -55,6 +55,31 @@ class DescriptorReuseTest < Minitest::Test
     end
   end
 
+  # Ruby accepts by the number that the server had when it began to wait.
+  def test_an_accept_of_a_closed_server_takes_no_client_of_the_one_that_has_its_number_now
+    [0, 1, 2].each do |turns|
+      scheduled do
+        server = TCPServer.new("127.0.0.1", 0)
+        number = server.fileno
+        result = nil
+        parked { result = outcome { server.accept } }
+        client = connect_at_once(server)
+        turns.times { sleep 0 }
+        next client.close if result # it was accepted before it was closed
+
+        server.close
+        successor = server_with(number)
+        its_client = connect_at_once(successor)
+        wait_until { result }
+
+        assert_kind_of IOError, result
+        assert_equal its_client.local_address.ip_port, successor.accept_nonblock.remote_address.ip_port
+      ensure
+        [client, its_client, successor].each { |socket| socket&.close }
+      end
+    end
+  end
+
   # A fiber that never waits gives others a turn now and then, in the middle of a write.
   def test_a_greedy_writer_does_not_write_to_the_file_that_has_the_number_now
     Dir.mktmpdir do |directory|
@@ -124,6 +149,17 @@ class DescriptorReuseTest < Minitest::Test
     all = open_until(number) { UNIXSocket.pair }
     (@kept ||= []) << all
     all.last.partition { |socket| socket.fileno == number }.flatten
+  end
+
+  # @return [TCPServer] that has this number
+  def server_with(number)
+    (@kept ||= []) << (all = open_until(number) { TCPServer.new("127.0.0.1", 0) })
+    all.last
+  end
+
+  # Without giving anybody else a turn.
+  def connect_at_once(server)
+    Socket.new(:INET, :STREAM).tap { |client| client.connect_nonblock(server.local_address, exception: false) }
   end
 
   # The lowest free number is the next one, and the garbage collector may have freed lower ones.

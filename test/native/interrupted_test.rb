@@ -258,17 +258,24 @@ class InterruptedTest < Minitest::Test
       Fiber.set_scheduler(Evented::Scheduler.new)
       Fiber.schedule do
         stubborn = Fiber.current
-        errors << outcome { one.readpartial(1) } until errors.last.is_a?(Stop)
+        while Fiber.scheduler
+          begin
+            one.readpartial(1)
+          ensure
+            errors << $!.class
+            next # not even Fiber#kill gets past this
+          end
+        end
       end
       begin
         capture_io { raise "the thread ends" rescue Fiber.set_scheduler(nil) } # rubocop:disable Style/RescueModifier
       ensure
-        stubborn.raise(Stop, "in vain?") if stubborn.alive?
+        stubborn.raise(Stop) if stubborn.alive?
       end
     end
     thread.join
 
-    assert_equal "in vain?", errors.last.message
+    assert_includes errors, Evented::Scheduler::Closing
     refute_predicate stubborn, :alive?
   end
 

@@ -2,10 +2,15 @@
 
 require "helper"
 require "socket"
+require "support/ruby_process"
 require "support/scheduled"
+require "support/stress"
+require "support/workload"
 
 # Between a reactor and the other threads of the process.
 class ThreadsTest < Minitest::Test
+  REACTORS = 8
+
   def test_a_queue_between_a_reactor_and_a_thread
     there = Queue.new
     back = Queue.new
@@ -151,6 +156,83 @@ class ThreadsTest < Minitest::Test
     scheduled { reader.close }
 
     assert_instance_of IOError, thread.value
+  end
+
+  def test_a_reactor_on_each_of_eight_threads
+    rounds = Array.new(REACTORS) { 0 }
+    wrong = Array.new(REACTORS) do |n|
+      Thread.new do
+        Array.new(at_length(1, 50)) { Evented.run { Workload.run }.tap { rounds[n] += 1 } }.flatten
+      end
+    end.map(&:value)
+    tell "each of #{REACTORS} reactors did all of the workload #{rounds.minmax.uniq.join(" to ")} times"
+
+    assert_empty wrong.flatten
+  end
+
+  # Each takes what the one before it sends, counts it on and sends it to the next.
+  def test_eight_reactors_in_a_ring
+    queues = Array.new(REACTORS) { Queue.new }
+    laps = at_length(100, 20_000)
+    reactors = queues.each_with_index.map do |queue, n|
+      Thread.new { Evented.run { Array.new(laps) { queue.pop.tap { |so_far| queues[n - 1] << (so_far + 1) } }.last } }
+    end
+    queues.last << 0
+    reactors.each(&:join)
+    tell "#{laps * REACTORS} times handed on"
+
+    # The last one of the last lap is still in the queue of the first.
+    assert_equal laps * REACTORS, queues.last.pop
+  end
+
+  # A fiber says that it is about to wait, and is unblocked once for that: maybe before it does. So each wait ends once,
+  # and none before or without that.
+  def test_two_threads_that_unblock_the_fibers_of_a_third_as_fast_as_they_can
+    waiting = Array.new(2) { Queue.new }
+    sent = [0, 0]
+    woken = early = 0
+    done = false
+    reactor = nil
+    threads = sent.each_index.map do |n|
+      Thread.new do
+        while (fiber, told = waiting[n].pop)
+          told[0] = true
+          sent[n] += 1
+          reactor.unblock(:test, fiber)
+        end
+      end
+    end
+    scheduled do |scheduler|
+      reactor = scheduler
+      fibers = Array.new(50) do
+        Fiber.schedule do
+          until done
+            waiting[(woken + early) % 2] << [Fiber.current, told = [false]]
+            scheduler.block(:test, nil)
+            told[0] ? woken += 1 : early += 1
+          end
+        end
+      end
+      sleep at_length(0, 60)
+      wait_until(deadline: 20) { sent.min > 1000 }
+      done = true
+      wait_until(deadline: 20) { fibers.none?(&:alive?) }
+    end
+    waiting.each(&:close)
+    threads.each(&:join)
+    tell "#{sent.sum} wake-ups by two threads, #{woken} fibers went on, #{early} before their time"
+
+    assert_equal [sent.sum, 0], [woken, early]
+  end
+
+  def test_a_reactor_works_beside_ractors
+    assert_equal "[]\n[4950, 4950]\n", output_of_ruby(<<~RUBY)
+      require "#{ROOT}/test/support/workload"
+      Warning[:experimental] = false
+      ractors = Array.new(2) { Ractor.new { 20.times { Array.new(10_000, &:to_s) }; [*0...100].sum } }
+      p Workload.run
+      p ractors.map { |ractor| ractor.respond_to?(:value) ? ractor.value : ractor.take }
+    RUBY
   end
 
   private

@@ -11,7 +11,11 @@ class TrapsTest < Minitest::Test
       trap(:USR1) { sleep 0.0005 }
       storm = fork { 200.times { Process.kill(:USR1, Process.ppid) && sleep(0.001) } }
       done = 0
-      Evented { 4.times { Evented { sleep(0) until $over ||= Process.wait(storm, Process::WNOHANG); done += 1 } } }
+      over = false
+      Evented do
+        4.times { Evented { sleep(0) until over; done += 1 } }
+        over = Process.wait(storm)
+      end
       puts done
     RUBY
   end
@@ -39,7 +43,11 @@ class TrapsTest < Minitest::Test
       storm = fork { 500.times { Process.kill(:USR1, Process.ppid) && sleep(0.0003) } }
       begun = done = 0
       start_one = proc { begun += 1; Evented { Thread.current[:trace] = "so that the next has a new fiber"; done += 1 }.wait }
-      Evented { 4.times { Evented { start_one.call until $over ||= Process.wait(storm, Process::WNOHANG) } } }
+      over = false
+      Evented do
+        4.times { Evented { start_one.call until over } }
+        over = Process.wait(storm)
+      end
       puts begun - done
     RUBY
   end

@@ -3,7 +3,8 @@
 require "socket"
 
 # A small HTTP server on threads of this process, for clients under test: it keeps connections open, counts them and
-# answers "PATH by connection N". With a TLS context it speaks HTTPS. `/slow` is answered when `release` is called.
+# answers "PATH by connection N". With a TLS context it speaks HTTPS. `/slow` is answered when `release` is called,
+# `/in/0.2` after 0.2 seconds, and `/echo` with what was posted.
 class HTTPServer
   def self.open(...)
     server = new(...)
@@ -28,7 +29,13 @@ class HTTPServer
   def release = @slow << true
 
   # Closes the connections, as a server does that has waited too long.
-  def hang_up = @open.map(&:last).each(&:shutdown)
+  def hang_up
+    @open.map(&:last).each do |socket|
+      socket.shutdown
+    rescue SystemCallError, IOError
+      nil # the client has gone already
+    end
+  end
 
   def close
     @thread.kill.join
@@ -60,6 +67,7 @@ class HTTPServer
       body = socket.read(length)
       path = request.split[1]
       @slow.pop if path == "/slow"
+      sleep(Float(path[%r{\A/in/(.+)}, 1])) if path.start_with?("/in/")
       answer = path == "/echo" ? body : "#{path} by connection #{number}"
       socket.write("HTTP/1.1 200 OK\r\nContent-Length: #{answer.bytesize}\r\n\r\n#{answer}")
     end

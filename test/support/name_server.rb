@@ -15,7 +15,8 @@ class NameServer
   # @param port [Integer] 0 for any
   # @yieldparam answer [Resolv::DNS::Message] an answer without content, to be filled
   # @yieldparam name [String] what was asked for
-  # @yieldreturn [String, Array<String>, nil] what to send instead of it; nil to send it, [] for nothing
+  # @yieldreturn [String, Array<String>, Float, nil] what to send instead of it; nil to send it, [] for nothing, seconds
+  #   to send it after them
   def initialize(address = "127.0.0.1", port = 0, &answer)
     @socket = UDPSocket.new(Addrinfo.ip(address).afamily)
     @socket.bind(address, port)
@@ -45,8 +46,14 @@ class NameServer
       @questions << question
       reply = reply_to(question)
       sent = answer.call(reply, question.question.first.first.to_s)
+      next later(sent, reply, host, port) if sent.is_a?(Float)
+
       Array(sent.nil? ? reply.encode : sent).each { |packet| @socket.send(packet, 0, host, port) }
     end
+  end
+
+  def later(seconds, reply, host, port)
+    Thread.new { sleep(seconds) && @socket.send(reply.encode, 0, host, port) }
   end
 
   def reply_to(question)

@@ -10,7 +10,7 @@ module RailsProcess
 
   # To boot takes seconds.
   TIME_LIMIT = 120
-  PATIENCE = RubyProcess::LIMIT.map { |word| word == "20" ? "100" : word }.freeze
+  PATIENCE = 100
 
   APPLICATION = <<~RUBY
     require "bundler" if ENV["BUNDLE_GEMFILE"]

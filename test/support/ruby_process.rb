@@ -14,10 +14,11 @@ module RubyProcess
   # @param script [String] Ruby; evented is loaded
   # @param env [Hash] environment on top of ours
   # @param stdin [String] what it reads
-  # @param limit [Array<String>] a command that ends it
+  # @param limit [Numeric] seconds that it may take
   # @return [Array(String, String, Process::Status)] what it wrote, what it complained about, how it ended
-  def ruby(script, env: {}, stdin: "", limit: LIMIT, **)
-    Open3.capture3(env, *limit, RbConfig.ruby, "-W", "-rsocket", "-I#{ROOT}/lib", "-e", PRELUDE + script,
+  def ruby(script, env: {}, stdin: "", limit: nil, **)
+    within = limit && LIMIT.any? ? [*LIMIT[0..-2], limit.to_s] : LIMIT
+    Open3.capture3(env, *within, RbConfig.ruby, "-W", "-rsocket", "-I#{ROOT}/lib", "-e", PRELUDE + script,
                    stdin_data: stdin, **)
   end
 

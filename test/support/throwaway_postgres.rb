@@ -3,6 +3,7 @@
 require "etc"
 require "fileutils"
 require "shellwords"
+require "socket"
 require "tmpdir"
 
 # A PostgreSQL cluster in a temporary directory, on a unix socket only, gone with its block (or with this process).
@@ -54,7 +55,14 @@ class ThrowawayPostgres
     end
   end
 
-  def initialize(start_within: 30)
+  # [Integer, nil] where on 127.0.0.1 it speaks TLS
+  attr_reader :tls_port
+
+  # @param start_within [Numeric] seconds
+  # @param tls [TLSCertificates::Identity, nil] with which to listen on a port too, and to speak TLS there
+  def initialize(start_within: 30, tls: nil)
+    @tls = tls
+    @tls_port = TCPServer.open("127.0.0.1", 0) { |server| server.local_address.ip_port } if tls
     @bindir = self.class.bindir or raise "no PostgreSQL found: put the directory of its `initdb` into PATH"
     @directory = Dir.mktmpdir("evented-pg-")
     FileUtils.chown(owner&.uid, owner&.gid, @directory)
@@ -68,8 +76,11 @@ class ThrowawayPostgres
 
   # For PG.connect. The one user is `postgres`, and nobody is asked for a password.
   def conninfo
-    "host=#{@directory} user=postgres dbname=postgres"
+    "host=#{@directory} user=postgres dbname=postgres#{" port=#{tls_port}" if tls_port}"
   end
+
+  # Path of its socket.
+  def socket = "#{@directory}/.s.PGSQL.#{tls_port || 5432}"
 
   def close
     return FileUtils.rm_rf(@directory) unless @keeper
@@ -97,12 +108,28 @@ class ThrowawayPostgres
   end
 
   def start
-    settings = SETTINGS.merge(unix_socket_directories: @directory).flat_map { |name, value| ["-c", "#{name}=#{value}"] }
+    settings = SETTINGS.merge(unix_socket_directories: @directory, **tls)
+                       .flat_map { |name, value| ["-c", "#{name}=#{value}"] }
     server = ["#{@bindir}/postgres", "-D", "#{@directory}/data", *settings]
     hold, @stop = IO.pipe
     @keeper = as_owner(["/bin/sh", "-c", KEEPER, "keeper", @directory, *server],
                        in: hold, out: File::NULL, err: File::NULL)
     hold.close
+  end
+
+  def tls
+    return {} unless @tls
+
+    { listen_addresses: "127.0.0.1", port: tls_port, ssl: "on",
+      ssl_cert_file: own_file("certificate.pem", @tls.chain_pem), ssl_key_file: own_file("key.pem", @tls.key_pem) }
+  end
+
+  # The server refuses a key that others can read.
+  def own_file(name, text)
+    path = "#{@directory}/#{name}"
+    File.write(path, text, perm: 0o600)
+    FileUtils.chown(owner&.uid, owner&.gid, path)
+    path
   end
 
   # Like `spawn`, which can't change the user.

@@ -14,6 +14,13 @@ module TLSCertificates
     # With it.
     def full_chain_pem = ([self] + issuers).map(&:pem).join
     def root = issuers.last || self
+
+    # For a server of Ruby's own OpenSSL.
+    def context
+      between = issuers[0...-1].map(&:certificate)
+      OpenSSL::SSL::SSLContext.new.tap { |own| own.add_certificate(certificate, key, between) }
+    end
+
     # For `start_tls`.
     def options = { private_key: key_pem, cert_chain_file: TLSCertificates.file(chain_pem) }
   end
@@ -25,6 +32,9 @@ module TLSCertificates
 
     # @return [Identity] for this name, issued by the intermediate
     def leaf(name = "localhost", **) = (@leaves ||= {})[[name, **]] ||= issue(name, intermediate, **)
+
+    # @return [String] path of the certificate that a client has to trust
+    def root_file = file(root.pem)
 
     def self_signed = @self_signed ||= issue("localhost", nil)
 

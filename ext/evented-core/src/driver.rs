@@ -76,7 +76,18 @@ impl Driver {
     /// What the kernel says when it refuses the ring, or EOPNOTSUPP when an operation is missing.
     #[cfg(target_os = "linux")]
     pub fn uring() -> std::io::Result<Self> {
-        let (uring, waker) = uring::Uring::new()?;
+        Self::uring_of(uring::ENTRIES)
+    }
+
+    /// As [`Self::uring`], with a submission queue of `entries`, rounded up to a power of two. With fewer than usual the
+    /// completion queue is as short: that both overflow is an everyday thing then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::uring`], and EINVAL for none.
+    #[cfg(target_os = "linux")]
+    pub fn uring_of(entries: u32) -> std::io::Result<Self> {
+        let (uring, waker) = uring::Uring::new(entries)?;
         Ok(Self::over(Kernel::Uring(Box::new(uring)), waker))
     }
 

@@ -16,6 +16,8 @@ pub enum Error {
         /// What the kernel said, or which operation it lacks.
         reason: io::Error,
     },
+    /// The process or the system has no descriptors left: EMFILE or ENFILE.
+    NoDescriptors(i32),
 }
 
 impl fmt::Display for Error {
@@ -30,6 +32,11 @@ impl fmt::Display for Error {
                 f,
                 "the {driver} driver was asked for but this system refuses it ({reason}): unset \
                  EVENTED_DRIVER to let evented choose"
+            ),
+            Self::NoDescriptors(errno) => write!(
+                f,
+                "a reactor needs some descriptors of its own ({})",
+                io::Error::from_raw_os_error(*errno)
             ),
         }
     }

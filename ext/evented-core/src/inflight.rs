@@ -91,6 +91,7 @@ impl<R: Root> Tables<R> {
     pub fn park(&mut self, root: R, deadline: Option<Instant>) -> Token {
         let token = self.enter(root, None, deadline, true);
         if self.permit.take() == Some(root.fiber()) {
+            self.waiters[token].unparked = true;
             self.end(token, Outcome::Woken);
         }
         token
@@ -174,7 +175,10 @@ impl<R: Root> Tables<R> {
     /// not lose this wake-up: it gets a permit that the very next park uses up.
     pub fn unpark(&mut self, fiber: usize) -> bool {
         match self.by_fiber.get(&fiber) {
-            Some(&token) if self.waiters[token].op.is_none() => self.end(token, Outcome::Woken),
+            Some(&token) if self.waiters[token].op.is_none() => {
+                self.waiters[token].unparked = true;
+                self.end(token, Outcome::Woken)
+            }
             None => {
                 self.permit = Some(fiber);
                 true
@@ -184,6 +188,15 @@ impl<R: Root> Tables<R> {
                 false
             }
         }
+    }
+
+    /// Another fiber that waits for what `wanted` says, and for nothing else.
+    pub fn find_parked(&self, wanted: impl Fn(&R) -> bool) -> Option<usize> {
+        let mut parked = self.by_fiber.iter().filter_map(|(&fiber, &token)| {
+            let waiter = self.waiters.get(token)?;
+            (waiter.state == State::Parked && wanted(&waiter.root)).then_some(fiber)
+        });
+        parked.next()
     }
 
     /// Ends a wait before its time. An operation in flight is cancelled first, and if it turns out to
@@ -211,8 +224,16 @@ impl<R: Root> Tables<R> {
     pub fn close(&mut self, fd: RawFd) -> usize {
         let waiting = self.descriptors.on(fd).to_vec();
         for &token in &waiting {
-            let whole = self.waiters.get(token).and_then(|waiter| waiter.whole);
-            self.end(whole.unwrap_or(token), Outcome::Closed);
+            let Some(waiter) = self.waiters.get_mut(token) else {
+                continue;
+            };
+            if waiter.only_asks() && matches!(waiter.state, State::Ready(Outcome::Done(_))) {
+                // It was ready, and the fiber is about to use the number.
+                waiter.state = State::Ready(Outcome::Closed);
+            } else {
+                let whole = waiter.whole.unwrap_or(token);
+                self.end(whole, Outcome::Closed);
+            }
         }
         waiting.len()
     }
@@ -233,7 +254,7 @@ impl<R: Root> Tables<R> {
     /// still in flight is abandoned: its completion will find nobody.
     pub fn take_out(&mut self, token: Token) -> Option<Left<R>> {
         let waiter = self.waiters.get_mut(token)?;
-        let root = waiter.root;
+        let (root, unparked) = (waiter.root, waiter.unparked);
         let (state, interrupted_by) = (waiter.state, waiter.interrupted_by);
         let timer = waiter.timer.take();
         let rare = waiter.rare.take();
@@ -264,6 +285,7 @@ impl<R: Root> Tables<R> {
         Some(Left {
             root,
             outcome,
+            unparked,
             addresses,
         })
     }
@@ -358,6 +380,10 @@ impl<R: Root> Tables<R> {
                 }
                 None => self.make_ready(token, Outcome::Done(result)),
             },
+            // That a descriptor was ready is of no use any more: its number may be another's.
+            State::Cancelling(Outcome::Closed) if waiter.only_asks() => {
+                self.make_ready(token, Outcome::Closed);
+            }
             // It was too late to cancel: what the operation did must not be lost.
             State::Cancelling(Outcome::TimedOut | Outcome::Closed) if result >= 0 => {
                 self.make_ready(token, Outcome::Done(result));

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod arrive;
+mod file;
 mod outbound;
 mod pass;
 mod proxy;
@@ -73,10 +74,16 @@ pub struct Streams<R> {
     /// Whether ticks are to be called.
     ticks: bool,
     stopping: bool,
+    /// Whether nothing is called back any more: the reactor is shutting down.
+    halted: bool,
     /// Whether the kernel is to be asked in this pass, after its timers.
     polls: bool,
     /// How many are over, and wait for the kernel to let go of them.
     leaving: usize,
+    /// How many have a descriptor that is somebody else's to close.
+    borrowing: usize,
+    /// Those that are still to have their last event, while all are unbound.
+    left: Option<Vec<Signature>>,
 }
 
 /// What kind of descriptor a stream has.
@@ -236,8 +243,11 @@ impl<R: Copy> Streams<R> {
             share: 0,
             ticks: false,
             stopping: false,
+            halted: false,
             polls: false,
             leaving: 0,
+            borrowing: 0,
+            left: None,
         }
     }
 
@@ -249,6 +259,7 @@ impl<R: Copy> Streams<R> {
             stream.rare().most = Some(most);
         }
         self.all.insert(signature, Box::new(stream));
+        self.borrowing += usize::from(!adding.owned);
         if adding.connecting {
             self.arm(signature);
         }
@@ -301,6 +312,27 @@ impl<R: Copy> Streams<R> {
         stream.out.count(bytes.len());
         self.change(signature);
         Some(bytes.len())
+    }
+
+    /// Somebody else is about to close this descriptor: the stream that only borrowed it ends with this pass. One that
+    /// owns it is left alone. With the driver, which only the owner may give, no request on it is left afterwards,
+    /// though the caller has to see that they leave; without, the next flush stops them. Tells whether there is one.
+    pub fn closing(&mut self, fd: RawFd, driver: Option<&mut Driver>) -> bool {
+        if self.borrowing == 0 {
+            return false;
+        }
+        let mut all = self.all.iter();
+        let borrows = |stream: &Stream<R>| {
+            stream.fd == fd && !stream.owned && stream.ending <= Ending::Drained
+        };
+        let Some((&signature, _)) = all.find(|(_, stream)| borrows(stream)) else {
+            return false;
+        };
+        match driver {
+            Some(driver) => _ = self.detach(signature, driver),
+            None => self.end(signature, Ending::Closed, 0),
+        }
+        true
     }
 
     /// Ends a stream with this pass, or as soon as everything has been sent. Tells whether there is one.
@@ -393,12 +425,12 @@ impl<R: Copy> Streams<R> {
         self.live(signature).map(|stream| stream.accepted)
     }
 
-    /// Whether a stream has this descriptor already.
+    /// Whether a stream has this descriptor already, and has not been detached from it.
     #[must_use]
     pub fn has_descriptor(&self, fd: RawFd) -> bool {
         self.all
             .values()
-            .any(|stream| stream.fd == fd && stream.ending < Ending::Unbound)
+            .any(|stream| stream.fd == fd && stream.ending < Ending::Detached)
     }
 
     /// Bytes that have not been sent.

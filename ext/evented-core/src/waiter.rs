@@ -54,6 +54,8 @@ pub struct Left<R> {
     pub root: R,
     /// How the wait ended; `None` for one that was given up.
     pub outcome: Option<Outcome>,
+    /// Whether it was unparked. If the fiber does not go on with that, somebody else might.
+    pub unparked: bool,
     /// Addresses that were resolved for it.
     pub addresses: Vec<IpAddr>,
 }
@@ -69,6 +71,8 @@ pub struct Waiter<R> {
     pub(crate) framed: bool,
     /// Whether it has been ready from the beginning, and lets others run.
     pub(crate) yielded: bool,
+    /// Whether it was unparked, be it that its wait was ending otherwise.
+    pub(crate) unparked: bool,
     /// What it asked of the kernel.
     pub(crate) op: Option<Op>,
     /// Whether the kernel, or an offload thread, still works on it.
@@ -117,6 +121,7 @@ impl<R> Waiter<R> {
             state: State::Parked,
             framed: true,
             yielded: false,
+            unparked: false,
             op,
             in_flight: false,
             lends_memory: false,
@@ -125,6 +130,11 @@ impl<R> Waiter<R> {
             whole: None,
             rare: None,
         }
+    }
+
+    /// Whether it waits for a descriptor to be ready, for something that is still to be done with it.
+    pub(crate) fn only_asks(&self) -> bool {
+        matches!(self.op, Some(Op::Poll(_)))
     }
 
     pub(crate) fn rare(&mut self) -> &mut Rare {

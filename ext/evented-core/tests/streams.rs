@@ -56,6 +56,19 @@ impl Bench {
         signature
     }
 
+    /// As [`Self::add`], of a socket that there is.
+    fn add_real(&mut self, socket: UnixStream, root: char) -> Signature {
+        let adding = Adding {
+            transport: Transport::Socket,
+            owned: true,
+            connecting: false,
+            most: None,
+        };
+        let signature = self.streams.add(socket.into_raw_fd(), adding, self.now);
+        assert!(self.streams.own(signature, root));
+        signature
+    }
+
     fn flush(&mut self) {
         self.streams.flush(&mut self.driver);
     }
@@ -571,14 +584,7 @@ fn a_target_has_one_source() {
 fn a_driver_that_can_not_receive_is_asked_for_readiness_instead() {
     let mut bench = Bench::new();
     let (near, mut far) = UnixStream::pair().unwrap();
-    let adding = Adding {
-        transport: Transport::Socket,
-        owned: true,
-        connecting: false,
-        most: None,
-    };
-    let a = bench.streams.add(near.into_raw_fd(), adding, bench.now);
-    bench.streams.own(a, 'a');
+    let a = bench.add_real(near, 'a');
     bench.flush();
     bench.arrive(a, Kind::Receive, -libc::EOPNOTSUPP, true, b"");
     bench.pass();
@@ -594,6 +600,34 @@ fn a_driver_that_can_not_receive_is_asked_for_readiness_instead() {
 }
 
 #[test]
+fn when_nothing_is_called_any_more_what_comes_is_dropped_and_nothing_is_asked_for() {
+    let mut bench = Bench::new();
+    let socket = bench.add(Transport::Socket, 'a');
+    let server = bench.add(Transport::Server, 's');
+    let watch = bench.add(Transport::Watch, 'w');
+    bench.streams.watch(watch, Some(Interest::READABLE));
+    bench.streams.send(socket, b"what is being sent");
+    bench.flush();
+    bench.data(socket, b"bytes");
+    bench.arrive(server, Kind::Accept, 77, false, b"");
+    bench.arrive(watch, Kind::Ready, libc::POLLIN.into(), true, b"");
+    bench.arrive(socket, Kind::Send, 4, true, b"");
+    bench.streams.halt();
+    bench.streams.drop_arrivals(&mut bench.driver);
+    assert!(!bench.driver.has_arrivals());
+    assert!(bench.driver.script().unwrap().released.contains(&77));
+    // The driver ends what was asked for before.
+    bench.flush();
+    bench.streams.drop_arrivals(&mut bench.driver);
+    bench.flush();
+    assert!(!bench.driver.has_arrivals());
+    assert_eq!(bench.sending(socket), Some(14));
+    assert_eq!(bench.asked(watch), []);
+    assert_eq!(bench.asked(socket), [Kind::Send]);
+    assert_eq!(bench.asked(server), []);
+}
+
+#[test]
 fn what_is_left_at_the_end_is_unbound_one_by_one() {
     let mut bench = Bench::new();
     for name in ['a', 'b'] {
@@ -606,6 +640,108 @@ fn what_is_left_at_the_end_is_unbound_one_by_one() {
     }
     bench.flush();
     assert_eq!((gone, bench.streams.len()), (2, 0));
+}
+
+#[test]
+fn what_is_made_while_all_are_unbound_ends_unheard() {
+    let mut bench = Bench::new();
+    for name in ['a', 'b'] {
+        bench.add(Transport::Socket, name);
+    }
+    let mut heard = Vec::new();
+    while let Some(Event::Unbound(signature, root, 0)) = bench.streams.unbind_next() {
+        heard.push(root);
+        bench.add(Transport::Socket, 'n');
+        bench.streams.done(signature);
+    }
+    bench.flush();
+    assert_eq!(heard, [Some('a'), Some('b')]);
+    assert!(bench.streams.is_empty());
+}
+
+#[test]
+fn a_borrowed_descriptor_that_is_closed_ends_its_stream() {
+    let mut bench = Bench::new();
+    let adding = Adding {
+        transport: Transport::Watch,
+        owned: false,
+        connecting: false,
+        most: None,
+    };
+    for by_owner in [true, false] {
+        let a = bench.streams.add(50, adding, bench.now);
+        bench.streams.own(a, 'a');
+        bench.streams.watch(a, Some(Interest::READABLE));
+        bench.flush();
+        assert_eq!(bench.asked(a), [Kind::Ready]);
+        let driver = by_owner.then_some(&mut bench.driver);
+        assert!(bench.streams.closing(50, driver));
+        assert_eq!(bench.pass(), ["a ends 0"]);
+        bench.arrive(a, Kind::Ready, -libc::ECANCELED, true, b"");
+        bench.pass();
+        assert!(bench.streams.is_empty());
+        assert!(!bench.streams.closing(50, None));
+    }
+    let own = bench.add(Transport::Socket, 'o');
+    let fd = bench.streams.fd(own).unwrap();
+    assert!(!bench.streams.closing(fd, None), "it closes that itself");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn part_of_a_file_leaves_in_its_place_when_there_is_room() {
+    let mut bench = Bench::new();
+    let (near, mut far) = UnixStream::pair().unwrap();
+    near.set_nonblocking(true).unwrap();
+    let a = bench.add_real(near, 'a');
+    let mut file = tempfile();
+    file.write_all(b"0123456789").unwrap();
+    let part = |bench: &mut Bench, at, len| {
+        let file = file.try_clone().unwrap().into();
+        bench.streams.send_file(a, file, at, len)
+    };
+    assert_eq!(part(&mut bench, 2, 5), Some(5));
+    bench.streams.send(a, b"tail");
+    assert_eq!(bench.streams.outbound_size(a), Some(9));
+    bench.flush();
+    let mut got = [0; 9];
+    far.read_exact(&mut got).unwrap();
+    assert_eq!(&got, b"23456tail");
+    assert_eq!(bench.streams.outbound_size(a), Some(0));
+    assert_eq!(bench.asked(a), [Kind::Receive]);
+    // It promised more than there is.
+    assert_eq!(part(&mut bench, 8, 5), Some(5));
+    assert_eq!(
+        bench.pass(),
+        Vec::<String>::new(),
+        "the flush after the pass meets the end of the file"
+    );
+    assert_eq!(bench.pass(), [format!("a ends {}", libc::EIO)]);
+}
+
+#[test]
+fn what_is_no_plain_socket_sends_no_files() {
+    let mut bench = Bench::new();
+    for transport in [Transport::Pipe, Transport::Datagram, Transport::Watch] {
+        let a = bench.add(transport, 'a');
+        assert!(!bench.streams.sends_files(a));
+        let file = tempfile().into();
+        assert_eq!(bench.streams.send_file(a, file, 0, 1), None);
+    }
+}
+
+/// An empty file without a name.
+fn tempfile() -> std::fs::File {
+    let path = std::env::temp_dir().join(format!("evented-{}", Signature::next().number()));
+    let path = path.with_extension(std::process::id().to_string());
+    let file = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    file
 }
 
 /// A session of this side, and one of the other.

@@ -243,6 +243,11 @@ impl Naive {
             let outcome = match self.waits[index].state {
                 State::Parked => Outcome::Done(result),
                 // It had succeeded: cancelling came too late.
+                State::Cancelling(Outcome::Closed)
+                    if matches!(self.waits[index].request, Some(Request::Poll(_))) =>
+                {
+                    Outcome::Closed
+                }
                 State::Cancelling(Outcome::TimedOut | Outcome::Closed) if result >= 0 => {
                     Outcome::Done(result)
                 }
@@ -448,7 +453,13 @@ impl Bench {
             let waits = members + usize::from(wait.fd() == Some(fd));
             if waits > 0 {
                 expected += waits;
-                naive.end(index, Outcome::Closed, &mut group);
+                let wait = &mut naive.waits[index];
+                let was_ready = matches!(wait.state, State::Ready(Outcome::Done(_)));
+                if was_ready && matches!(wait.request, Some(Request::Poll(_))) {
+                    wait.state = State::Ready(Outcome::Closed);
+                } else {
+                    naive.end(index, Outcome::Closed, &mut group);
+                }
             }
         }
         naive.queue(group);
@@ -747,4 +758,23 @@ fn a_parking_fiber_hands_over_to_framed_waiters_only() {
     assert!(tables.next_framed().is_none());
     assert_eq!(tables.ready.next(), Some(unframed));
     assert_eq!(tables.leave(unframed), Some(Outcome::Raised));
+}
+
+#[test]
+fn a_wait_that_ends_otherwise_tells_that_it_was_unparked_too() {
+    let mut tables = Tables::new();
+    let first = tables.park(Fiber(1), None);
+    tables.park(Fiber(2), None);
+    assert_eq!(tables.find_parked(|fiber| fiber.0 == 2), Some(2));
+    assert!(tables.interrupt(1, None, |_| ()));
+    assert_eq!(tables.find_parked(|fiber| fiber.0 == 1), None);
+    assert!(!tables.unpark(1));
+    let left = tables.take_out(first).expect("it waits");
+    assert_eq!((left.outcome, left.unparked), (Some(Outcome::Raised), true));
+
+    assert!(tables.unpark(1));
+    let permitted = tables.park(Fiber(1), None);
+    assert!(tables.take_out(permitted).is_some_and(|left| left.unparked));
+    let second = tables.park(Fiber(1), None);
+    assert!(tables.take_out(second).is_some_and(|left| !left.unparked));
 }

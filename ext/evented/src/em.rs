@@ -24,6 +24,7 @@ use crate::{
     },
     errors, fork,
     scheduler::Scheduler,
+    turn,
     waiter::NIL,
     workers::Workers,
 };
@@ -59,8 +60,6 @@ pub(crate) struct Em {
     streams: UnsafeCell<Option<Box<Streams<VALUE>>>>,
     /// `Evented::EM::Reactor`, nil while it does not run.
     reactor: Cell<VALUE>,
-    /// Whether nothing is called back any more: the reactor is shutting down.
-    halted: Cell<bool>,
     /// Callback fibers without a callback.
     pub(crate) callbacks: Workers,
 }
@@ -78,7 +77,6 @@ impl Em {
         Self {
             streams: UnsafeCell::new(None),
             reactor: Cell::new(NIL),
-            halted: Cell::new(false),
             callbacks: Workers::new(),
         }
     }
@@ -100,7 +98,6 @@ impl Em {
     /// The scheduler is closed, and the kernel has let go of everything: whatever is still open is closed.
     pub(crate) fn close(&self, scheduler: *const Scheduler) {
         leave(scheduler);
-        self.halted.set(false);
         self.reactor.set(NIL);
         self.callbacks.forget();
         // SAFETY: with the GVL; no borrow is alive.
@@ -181,6 +178,23 @@ pub(crate) fn owner(signature: Signature) -> Option<&'static Scheduler> {
         .find(|scheduler| has(scheduler))
 }
 
+/// This descriptor is about to be closed by somebody: a stream that borrows it ends. `is_ours`: the caller is the
+/// scheduler's thread. Tells whether there is one.
+pub(crate) fn closing(scheduler: &Scheduler, fd: i32, is_ours: bool) -> bool {
+    if !scheduler.has_streams() {
+        return false;
+    }
+    if !is_ours {
+        return scheduler.streams(|streams| streams.closing(fd, None)) == Some(true);
+    }
+    let ends = scheduler.streams_and_driver(|streams, driver| streams.closing(fd, Some(driver)));
+    if ends == Some(true) {
+        // The kernel lets go of it before anybody else gets its number.
+        turn::ask(scheduler);
+    }
+    ends == Some(true)
+}
+
 fn enter(scheduler: *const Scheduler) {
     leave(scheduler);
     open().push(scheduler);
@@ -214,7 +228,7 @@ unsafe extern "C" fn open_streams(this: VALUE, reactor: VALUE) -> VALUE {
 
 /// `__halt_streams`: nothing is called back from now on, but what `__unbind_streams` calls.
 unsafe extern "C" fn halt_streams(this: VALUE) -> VALUE {
-    Scheduler::of(this).em.halted.set(true);
+    Scheduler::of(this).streams(Streams::halt);
     NIL
 }
 
@@ -223,7 +237,6 @@ unsafe extern "C" fn reset_streams(this: VALUE) -> VALUE {
     let scheduler = Scheduler::of(this);
     scheduler.streams(Streams::reset);
     scheduler.em.reactor.set(NIL);
-    scheduler.em.halted.set(false);
     leave(scheduler);
     NIL
 }

@@ -30,6 +30,12 @@ pub(crate) fn raise_string(class: &CStr, message: String) -> ! {
     unsafe { rb_exc_raise(exception) }
 }
 
+/// Raises the `Errno` class of a number.
+pub(crate) fn raise_errno(errno: std::ffi::c_int) -> ! {
+    // SAFETY: with the GVL; no message is added.
+    unsafe { rb_sys::rb_syserr_fail(errno, std::ptr::null()) }
+}
+
 /// The full paths of the exception classes.
 pub(crate) const ERROR: &CStr = c"Evented::Error";
 pub(crate) const CLOSED: &CStr = c"Evented::ClosedError";

@@ -40,6 +40,7 @@ pub(crate) unsafe fn define(class: VALUE) {
                 (c"fiber", Any(fiber)),
                 (c"fiber_interrupt", Two(fiber_interrupt)),
                 (c"__interrupt", Two(interrupt)),
+                (c"__condition=", One(set_condition)),
                 (c"__enter", One(enter)),
                 (c"__switching", Zero(switching)),
                 (c"transfer", Zero(transfer)),
@@ -100,7 +101,8 @@ unsafe extern "C" fn kernel_sleep(argc: c_int, argv: *const VALUE, this: VALUE) 
             )
         },
     };
-    let root = scheduler.parked(Reason::Sleep, [NIL, NIL]);
+    let condition = scheduler.condition.replace(NIL);
+    let root = scheduler.parked(Reason::Sleep, [condition, NIL]);
     let token = match duration {
         Some(duration) if duration.is_zero() => scheduler.tables(|tables| tables.yield_turn(root)),
         _ => {
@@ -110,6 +112,12 @@ unsafe extern "C" fn kernel_sleep(argc: c_int, argv: *const VALUE, this: VALUE) 
     };
     park::park(scheduler, token);
     Qtrue as VALUE
+}
+
+/// `__condition = condition_variable`: that the sleep which is about to begin in this fiber is for.
+unsafe extern "C" fn set_condition(this: VALUE, condition: VALUE) -> VALUE {
+    Scheduler::enter(this).condition.set(condition);
+    condition
 }
 
 /// `yield`: lets every other ready fiber run once.

@@ -9,7 +9,7 @@
 //! # Modules
 //!
 //! - [`scheduler`]: the Ruby object, its two halves, who may use it and when.
-//! - [`turn`]: the loop. [`park`]: the one suspension point. [`waiter`]: what GC has to keep.
+//! - [`turn`]: the loop. [`park`]: the one suspension point. [`pass_on`]: what was not for it any more. [`waiter`]: what GC has to keep.
 //! - Hooks: [`hooks`] (block, sleep, spawn, interrupt), [`wait`], [`io`], [`select`], [`process`], [`resolve`],
 //!   [`timeout`], [`offload`].
 //! - [`tasks`]: what tasks ask for beyond the hooks. [`workers`]: the fibers that run them. [`time`]: the clock.
@@ -42,6 +42,7 @@ mod known;
 mod memory;
 mod offload;
 mod park;
+mod pass_on;
 mod permits;
 mod process;
 mod registry;

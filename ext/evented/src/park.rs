@@ -16,6 +16,7 @@ use rb_sys::{
 use crate::{
     errors,
     known::known,
+    pass_on,
     scheduler::Scheduler,
     waiter::{NIL, Parked},
 };
@@ -37,6 +38,13 @@ struct Frame {
     outcome: Outcome,
     /// What to raise, if the outcome is `Raised`.
     exception: VALUE,
+}
+
+impl Frame {
+    /// Whether the fiber goes on because it was woken.
+    fn is_woken(&self) -> bool {
+        self.resumed && self.outcome == Outcome::Woken
+    }
 }
 
 /// Suspends the calling fiber until its waiter has an outcome, and takes the waiter out.
@@ -199,9 +207,11 @@ unsafe extern "C" fn take_out(frame: VALUE) -> VALUE {
     if !frame.resumed {
         state = withdraw(scheduler, frame.token);
     }
+    let mut unparked = false;
     let root = scheduler.tables(|tables| {
         let left = tables.take_out(frame.token)?;
         frame.outcome = left.outcome.unwrap_or(Outcome::Woken);
+        unparked = left.unparked;
         if !left.addresses.is_empty() {
             // SAFETY: owner only; the hook that asked for them takes them at once.
             unsafe { *scheduler.resolved.get() = left.addresses };
@@ -213,6 +223,9 @@ unsafe extern "C" fn take_out(frame: VALUE) -> VALUE {
         if root.locked {
             // SAFETY: the buffer that `io.rs` locked for this wait.
             unsafe { rb_io_buffer_unlock(root.objects[1]) };
+        }
+        if unparked && !frame.is_woken() {
+            state = pass_on::to_another(scheduler, &root, state);
         }
     }
     if frame.outer.is_some() {

@@ -58,11 +58,17 @@ unsafe extern "C" fn process_wait(this: VALUE, pid: VALUE, flags: VALUE) -> VALU
     }
 }
 
-/// Waits until a child has ended that `pid` means; false if this can't be waited for here.
+/// Waits until a child has ended that `pid` means; false if this can't be waited for here, or not now: the poll driver
+/// takes a descriptor for it, and there may be none left.
 fn wait_for_end(scheduler: &Scheduler, root: Parked, pid: libc::pid_t) -> bool {
     let op = Op::WaitId(WaitId { pid });
     let token = scheduler.reactor(|reactor| reactor.submit(root, op, None));
-    park::park(scheduler, token) != Outcome::Done(-libc::EOPNOTSUPP)
+    match park::park(scheduler, token) {
+        // There is no such child, and the next look will say so.
+        Outcome::Done(errno) if errno == -libc::ECHILD || errno == -libc::ESRCH => true,
+        Outcome::Done(result) => result >= 0,
+        _ => true,
+    }
 }
 
 /// How long a child's end may go unnoticed where only asking helps: not to be felt, and 100 system

@@ -13,7 +13,7 @@ use rb_sys::{
 use crate::{
     convert, crowd,
     define::{Function, singleton_method},
-    fork,
+    em, fork,
     scheduler::Scheduler,
 };
 
@@ -82,26 +82,32 @@ fn access(fd: c_int) -> c_int {
     }
 }
 
-fn wake_waiters(fd: c_int) -> bool {
-    let mut woken = false;
-    for &scheduler in open().iter() {
+/// Whether `found` says so of one of the schedulers of this process that are open; asks until then. It must not call
+/// Ruby.
+pub(crate) fn find(mut found: impl FnMut(&Scheduler) -> bool) -> bool {
+    open().iter().any(|&scheduler| {
         // SAFETY: schedulers leave the list before they are freed.
         let scheduler = unsafe { &*scheduler };
-        if scheduler.epoch() != fork::epoch() {
-            continue;
-        }
+        scheduler.epoch() == fork::epoch() && found(scheduler)
+    })
+}
+
+fn wake_waiters(fd: c_int) -> bool {
+    let mut woken = false;
+    find(|scheduler| {
         // SAFETY: with the GVL.
         let is_ours = unsafe { rb_thread_current() } == scheduler.thread();
         if is_ours {
             crowd::let_out(scheduler);
         }
-        if scheduler.tables(|tables| tables.close(fd)) > 0 {
-            woken = true;
-            if !is_ours {
-                scheduler.wake();
-            }
+        let ends = em::closing(scheduler, fd, is_ours);
+        let wakes = scheduler.tables(|tables| tables.close(fd)) > 0;
+        if (ends || wakes) && !is_ours {
+            scheduler.wake();
         }
-    }
+        woken |= wakes;
+        false
+    });
     woken
 }
 

@@ -21,7 +21,7 @@ use evented_core::{
 };
 use rb_sys::{VALUE, rb_fiber_current, rb_thread_current};
 
-pub(crate) use object::{default_driver, define};
+pub(crate) use object::{default_driver, define, on_purpose};
 
 use crate::{
     crowd::Crowd,
@@ -94,10 +94,14 @@ pub(crate) struct Scheduler {
     pub(crate) time: Time,
     /// What the clock said when the loop last looked at it.
     pub(crate) glance: Cell<Option<Instant>>,
+    /// The condition variable that is about to have the current fiber sleep.
+    pub(crate) condition: Cell<VALUE>,
     /// How many tasks are to be interrupted as soon as they wait: they could not be at once.
     pub(crate) interruptions: Cell<usize>,
     /// Whether `__stuck` is to be called when nothing can end any wait.
     pub(crate) watches_deadlock: Cell<bool>,
+    /// Whether the next sleep is to panic.
+    pub(crate) panics_asleep: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,8 +152,10 @@ impl Scheduler {
             streak: Cell::new(0),
             time: Time::new(),
             glance: Cell::new(Some(clock::now())),
+            condition: Cell::new(NIL),
             interruptions: Cell::new(0),
             watches_deadlock: Cell::new(false),
+            panics_asleep: Cell::new(false),
         }
     }
 
@@ -403,7 +409,18 @@ impl Scheduler {
         }
         // SAFETY: written once, by `initialize`.
         let requested = unsafe { &*self.requested.get() };
-        let message = match probe::choose(requested.as_deref()) {
+        let mut choice = probe::choose(requested.as_deref());
+        if let Err(evented_core::Error::NoDescriptors(_)) = choice {
+            // Schedulers that nobody has closed keep theirs until they are collected; that happens behind the
+            // collection, when interrupts are looked at.
+            // SAFETY: with the GVL; nothing here has a destructor, should an interrupt raise.
+            unsafe {
+                rb_sys::rb_gc_start();
+                rb_sys::rb_thread_check_ints();
+            }
+            choice = probe::choose(requested.as_deref());
+        }
+        let message = match choice {
             Ok(choice) => {
                 // SAFETY: with the GVL; no driver is in use.
                 unsafe {
@@ -419,6 +436,7 @@ impl Scheduler {
                 }
                 return;
             }
+            Err(evented_core::Error::NoDescriptors(errno)) => errors::raise_errno(errno),
             Err(error) => error.to_string(),
         };
         errors::raise_string(errors::ERROR, message)
@@ -428,13 +446,18 @@ impl Scheduler {
         // SAFETY: with the GVL; nobody wakes what does not sleep.
         unsafe { *self.waker.get() = None };
         // SAFETY: with the GVL; the owner is not asleep, or the object is garbage.
-        let mut driver = unsafe { (*self.driver.get()).take() };
-        if let Some(driver) = &mut driver {
+        let driver = unsafe { (*self.driver.get()).take() };
+        let close = |driver: &mut Driver| {
             // SAFETY: as above.
             Reactor::new(unsafe { &mut *self.tables.get() }, driver).flush_cancels();
-        }
+            driver.close()
+        };
+        let is_ours = self.epoch.get() == fork::epoch();
+        // Not `guarded`: the garbage collector may be who closes it, and nothing may be raised there. A poisoned one may
+        // panic again (I-9).
+        let closes = |driver| catch_unwind(AssertUnwindSafe(|| close(driver))).unwrap_or(false);
         if let Some(mut driver) = driver
-            && (self.epoch.get() != fork::epoch() || !driver.close())
+            && !(is_ours && closes(&mut driver))
         {
             // The parent's, or not to be waited for from this thread: never closed early (I-7, I-8).
             #[expect(clippy::mem_forget, reason = "see above")]

@@ -25,7 +25,7 @@ use crate::{
     errors, gvl,
     known::known,
     park,
-    scheduler::Scheduler,
+    scheduler::{Scheduler, on_purpose},
     waiter::{NIL, Parked},
 };
 
@@ -260,7 +260,11 @@ fn wait(scheduler: &Scheduler, limit: Option<Instant>) -> c_int {
     waker.announce_sleep();
     if scheduler.reactor(|reactor| reactor.last_look()) {
         let mut answers = true;
+        let panics = scheduler.panics_asleep.take();
         let sound = gvl::without(waker, || {
+            if panics {
+                on_purpose();
+            }
             // SAFETY: nobody else touches the driver before this returns: other threads only have the
             // tables and the waker (I-2).
             answers = unsafe { &mut *driver }.wait(timeout);

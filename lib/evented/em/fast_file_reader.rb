@@ -36,6 +36,11 @@ module Evented
           raise outside(offset, length)
         end
 
+        # Has a connection send part of the file without reading it.
+        #
+        # @private
+        def send_part(signature, offset, length) = EM.__send_file(signature, @file.fileno, offset, length)
+
         # Closes the file.
         #
         # @return [nil]

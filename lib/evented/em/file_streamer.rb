@@ -15,6 +15,9 @@ module Evented
       BackpressureLevel = Paced::LEVEL
       # Bytes of a piece.
       ChunkSize = 16_384
+      # Bytes of a part that the kernel sends from the file by itself: enough for its pace not to depend on us.
+      PART = 1024 * 1024
+      private_constant :PART
 
       # @param connection [Connection]
       # @param filename [String]
@@ -36,13 +39,29 @@ module Evented
 
       private
 
+      # @return [Range, String, nil] bytes of the file, for the kernel if it can; nil at its end
       def next_piece
-        size = [@http_chunks ? ChunkSize : room, @mapping.size - @position].min
-        return if size.zero?
+        left = @mapping.size - @position
+        return if left.zero?
 
-        piece = @mapping.get_chunk(@position, size)
+        first = @position
+        return first...(@position += [PART, left].min) if by_kernel?
+
+        piece = @mapping.get_chunk(first, [@http_chunks ? ChunkSize : room, left].min)
         @position += piece.bytesize
         piece
+      end
+
+      # Chunks have to be framed, and whoever has a `send_data` of its own is to see the bytes.
+      def by_kernel?
+        !@http_chunks && @connection.__sends_files? &&
+          @connection.original_method(:send_data).owner.equal?(Connection.instance_method(:send_data).owner)
+      end
+
+      def send_piece(piece)
+        return super unless piece.is_a?(Range)
+
+        @mapping.send_part(@connection.signature, piece.begin, piece.size).positive?
       end
 
       # As much as pieces would make until it waits, read at once.
@@ -61,13 +80,20 @@ module Evented
       # @suspends while it is read
       def send_file_data(filename) = EM.send_file_data(@signature, filename)
 
-      # Sends a file as fast as the other end takes it.
+      # Sends a file as fast as the other end takes it. Over a plain socket the kernel sends it (sendfile), and what is
+      # sent of it counts as outbound data in parts of 1 MiB; should it become shorter meanwhile, the connection ends
+      # with Errno::EIO.
       #
       # @param filename [String]
       # @param args [Hash] `http_chunks: true` to send it in chunks of HTTP, and what ends them
       # @return [FileStreamer]
       # @suspends while pieces are read
       def stream_file_data(filename, args = {}) = FileStreamer.new(self, filename, args)
+
+      # Whether the kernel can send a file to it.
+      #
+      # @private
+      def __sends_files? = EM.__sends_files?(@signature)
     end
 
     # The limit of {EM.send_file_data}, in bytes.

@@ -99,8 +99,6 @@ module Evented
     end
     private_constant :Inotify
 
-    @file_watches = {}
-
     class << self
       # Watches a file or a directory.
       #

@@ -45,6 +45,9 @@ module Evented
         # rubocop:enable Style/DocumentationMethod
 
         # @private
+        def __sends_files? = !@openssl_tunnel && super
+
+        # @private
         def __tunnel(tunnel, error = nil)
           if tunnel && @openssl_tunnel
             raise "call SetTlsParms before calling StartTls: TLS has begun on this connection already"
@@ -136,7 +139,8 @@ module Evented
         EM.__own(@signature, Gate.new(self, @connection))
         EM.start_proxy(@signature, @far.signature, 0, 0)
         EM.start_proxy(@far.signature, @signature, 0, 0)
-        EM.fiber { serve }
+        # After the callback that asks for it, as with rustls.
+        EM.next_tick { EM.fiber { serve } }
       end
 
       # @return [Integer] 1, or 0 if it is about to close

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "support/em_tls"
+require "tempfile"
 
 # `tls_backend: :openssl`: the same connections, over Ruby's OpenSSL.
 class EMTLSOpenSSLBackendTest < Minitest::Test
@@ -21,6 +22,21 @@ class EMTLSOpenSSLBackendTest < Minitest::Test
                   stop: -> { back == "HELLO" })
 
         assert_equal "HELLO", back
+      end
+    end
+  end
+
+  def test_files_are_encrypted_as_well
+    content = Random.bytes(300_000)
+    Tempfile.create("streamed", binmode: true) do |file|
+      file.write(content)
+      file.flush
+      [OPENSSL, {}].each do |backend|
+        got = +""
+        handshake(server: backend, server_acts: { ssl_handshake_completed: ->(me) { me.stream_file_data(file.path) } },
+                  client_acts: { receive_data: ->(_, data) { got << data } }, stop: -> { got.bytesize == 300_000 })
+
+        assert_equal content, got
       end
     end
   end

@@ -156,12 +156,16 @@ impl Poll {
         } else {
             Some(Duration::ZERO)
         };
-        // The only error is EINTR: a signal ends the wait as well as anything.
-        if self.poll.poll(&mut self.events, timeout).is_err() {
+        let polled = self.poll.poll(&mut self.events, timeout);
+        if polled.is_err() {
             self.events.clear();
         }
         self.has_events = self.events.iter().any(|event| event.token() != BELL);
-        true
+        // A signal ends the wait as well as anything; any other error would come again and again.
+        polled.map_or_else(
+            |error| error.kind() == io::ErrorKind::Interrupted,
+            |()| true,
+        )
     }
 
     pub(super) fn has_completions(&mut self) -> bool {

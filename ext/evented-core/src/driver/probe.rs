@@ -16,61 +16,63 @@ pub struct Choice {
 }
 
 /// Chooses a driver: the one `requested` by name (`EVENTED_DRIVER`), or io_uring where the kernel
-/// takes it and mio elsewhere.
+/// takes it and mio elsewhere. `uring:64` asks for a ring of 64 entries.
 ///
 /// # Errors
 ///
 /// [`Error::UnknownDriver`] for a name that means nothing; [`Error::Refused`] if the driver that was
 /// asked for can't be had, since then falling back would hide a mistake; the same for mio if nothing
-/// can be had at all.
+/// can be had at all. [`Error::NoDescriptors`] if only descriptors are lacking: another driver would take as many.
 pub fn choose(requested: Option<&str>) -> Result<Choice, Error> {
     match requested {
-        None | Some("") => match uring() {
-            Ok(driver) => Ok(Choice {
-                driver,
-                refusal: None,
-            }),
-            Err(refusal) => Ok(Choice {
+        None | Some("") => match uring(None) {
+            Ok(driver) => Ok(only(driver)),
+            Err(Error::Refused { reason, .. }) => Ok(Choice {
                 driver: poll()?,
-                refusal: Some(refusal),
+                refusal: Some(reason),
             }),
+            Err(error) => Err(error),
         },
-        Some("uring") => match uring() {
-            Ok(driver) => Ok(Choice {
-                driver,
-                refusal: None,
-            }),
-            Err(reason) => Err(Error::Refused {
-                driver: "uring",
-                reason,
-            }),
+        Some("poll") => Ok(only(poll()?)),
+        Some("uring") => Ok(only(uring(None)?)),
+        Some(other) => match other.strip_prefix("uring:").map(str::parse) {
+            Some(Ok(entries @ 1..)) => Ok(only(uring(Some(entries))?)),
+            _ => Err(Error::UnknownDriver(other.to_owned())),
         },
-        Some("poll") => Ok(Choice {
-            driver: poll()?,
-            refusal: None,
-        }),
-        Some(other) => Err(Error::UnknownDriver(other.to_owned())),
+    }
+}
+
+fn only(driver: Driver) -> Choice {
+    Choice {
+        driver,
+        refusal: None,
     }
 }
 
 #[cfg(target_os = "linux")]
-fn uring() -> io::Result<Driver> {
-    Driver::uring()
+fn uring(entries: Option<u32>) -> Result<Driver, Error> {
+    let driver = match entries {
+        None => Driver::uring(),
+        Some(entries) => Driver::uring_of(entries),
+    };
+    driver.map_err(|reason| refused("uring", reason))
 }
 
 #[cfg(not(target_os = "linux"))]
-fn uring() -> io::Result<Driver> {
-    Err(io::Error::new(
-        io::ErrorKind::Unsupported,
-        "io_uring is Linux's",
-    ))
+fn uring(_entries: Option<u32>) -> Result<Driver, Error> {
+    let reason = io::Error::new(io::ErrorKind::Unsupported, "io_uring is Linux's");
+    Err(refused("uring", reason))
 }
 
 fn poll() -> Result<Driver, Error> {
-    Driver::poll().map_err(|reason| Error::Refused {
-        driver: "poll",
-        reason,
-    })
+    Driver::poll().map_err(|reason| refused("poll", reason))
+}
+
+fn refused(driver: &'static str, reason: io::Error) -> Error {
+    match reason.raw_os_error() {
+        Some(errno @ (libc::EMFILE | libc::ENFILE)) => Error::NoDescriptors(errno),
+        _ => Error::Refused { driver, reason },
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +81,10 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_the_users_mistake_and_says_what_to_do() {
-        for name in ["epoll", "URING", " poll", "fake"] {
+        for name in [
+            "epoll", "URING", " poll", "fake", "uring:", "uring:0", "uring:-1", "uring:x",
+            "poll:64",
+        ] {
             let error = choose(Some(name)).expect_err("no such driver");
             assert!(matches!(&error, Error::UnknownDriver(unknown) if unknown == name));
             let message = error.to_string();
@@ -112,6 +117,17 @@ mod tests {
                 ));
                 assert!(error.to_string().contains("unset EVENTED_DRIVER"));
             }
+        }
+    }
+
+    #[test]
+    fn a_ring_of_any_size_can_be_asked_for() {
+        if choose(Some("uring")).is_err() {
+            return;
+        }
+        for name in ["uring:1", "uring:64", "uring:1000", "uring:4000000000"] {
+            let choice = choose(Some(name)).expect("a driver");
+            assert_eq!(choice.driver.name(), "uring");
         }
     }
 

@@ -55,10 +55,11 @@ impl std::fmt::Debug for Uring {
     }
 }
 
-/// Entries of the submission queue: one turn's worth. More are submitted in between.
-const ENTRIES: u32 = 256;
-/// Entries of the completion queue: room for bursts, before the kernel has to keep an overflow list.
-const COMPLETIONS: u32 = 4096;
+/// Entries of the submission queue, if nothing else is asked for: one turn's worth. More are submitted in between.
+pub(super) const ENTRIES: u32 = 256;
+/// Entries of the completion queue for each of the submission queue: room for bursts, before the kernel has to keep an
+/// overflow list. A ring smaller than usual has none.
+const ROOM: u32 = 16;
 
 /// `IORING_ENTER_GETEVENTS`, which the crate keeps to itself.
 const GETEVENTS: u32 = 1;
@@ -70,11 +71,12 @@ const IGNORED: u64 = 0;
 const BELL: u64 = 1;
 
 impl Uring {
-    /// Sets a ring up with the best flags that the kernel takes, and checks that it has every
-    /// operation.
-    pub(super) fn new() -> io::Result<(Self, Waker)> {
-        let ring = set_up()?;
+    /// Sets a ring of so many entries up with the best flags that the kernel takes, and checks that it has every
+    /// operation and that it may be entered.
+    pub(super) fn new(entries: u32) -> io::Result<(Self, Waker)> {
+        let mut ring = set_up(entries)?;
         check_operations(&ring)?;
+        enter_once(&mut ring)?;
         let bell = eventfd()?;
         let waker = Waker::eventfd(File::from(bell.try_clone()?));
         let uring = Self {
@@ -190,6 +192,11 @@ impl Uring {
             self.withdrawn.push_back(token);
         }
         self.standing.drop_orders();
+        while self.reap().is_some() {}
+        if self.is_idle() {
+            // Any thread can close it then.
+            return true;
+        }
         // One by one as far as it is known who: the kernel finds each by its number, but goes through all
         // that are left for each that it finds by "any". It answers some at a time.
         loop {
@@ -214,13 +221,19 @@ impl Uring {
         true
     }
 
+    /// Whether the kernel has nothing of ours, and nothing is on its way to it.
+    fn is_idle(&mut self) -> bool {
+        let in_flight = self.in_flight + self.standing.in_flight + usize::from(self.bell_posted);
+        in_flight == 0 && self.ring.submission().is_empty()
+    }
+
     /// Submits, then waits for `want` completions. Tells whether the ring still answers.
     fn enter(&mut self, want: usize, timeout: Option<Duration>) -> bool {
         self.make_entries();
         // Something can be reaped already.
         let nothing_yet = self.withdrawn.is_empty() && !self.standing.has_arrivals();
         let want = if nothing_yet { want } else { 0 };
-        let queued = u32::try_from(self.ring.submission().len()).unwrap_or(ENTRIES);
+        let queued = u32::try_from(self.ring.submission().len()).unwrap_or(u32::MAX);
         let submitter = self.ring.submitter();
         let entered = match (want, timeout) {
             // Deferred completions are only brought along if they are asked for.
@@ -293,7 +306,15 @@ impl Uring {
 }
 
 /// The ring with the best flags that this kernel takes.
-fn set_up() -> io::Result<IoUring> {
+fn set_up(entries: u32) -> io::Result<IoUring> {
+    let builder = || {
+        let mut builder = IoUring::builder();
+        let room = if entries < ENTRIES { 1 } else { ROOM };
+        builder
+            .setup_clamp()
+            .setup_cqsize(entries.saturating_mul(room));
+        builder
+    };
     let mut best = builder();
     best.setup_single_issuer()
         .setup_defer_taskrun()
@@ -303,15 +324,9 @@ fn set_up() -> io::Result<IoUring> {
     good.setup_coop_taskrun()
         .setup_taskrun_flag()
         .setup_submit_all();
-    best.build(ENTRIES)
-        .or_else(|refusal| retry(&refusal, || good.build(ENTRIES)))
-        .or_else(|refusal| retry(&refusal, || builder().build(ENTRIES)))
-}
-
-fn builder() -> io_uring::Builder {
-    let mut builder = IoUring::builder();
-    builder.setup_clamp().setup_cqsize(COMPLETIONS);
-    builder
+    best.build(entries)
+        .or_else(|refusal| retry(&refusal, || good.build(entries)))
+        .or_else(|refusal| retry(&refusal, || builder().build(entries)))
 }
 
 /// EINVAL means "not with these flags"; anything else would be the same with fewer.
@@ -340,6 +355,23 @@ fn check_operations(ring: &IoUring) -> io::Result<()> {
             return Err(io::Error::new(io::ErrorKind::Unsupported, missing));
         }
     }
+    Ok(())
+}
+
+/// Submits an entry that does nothing and waits for it: a filter of system calls may let a ring be made that nobody may
+/// enter.
+fn enter_once(ring: &mut IoUring) -> io::Result<()> {
+    let nothing = opcode::Nop::new().build().user_data(IGNORED);
+    // SAFETY: it points at nothing.
+    unsafe { ring.submission().push(&nothing) }.map_err(io::Error::other)?;
+    loop {
+        match ring.submit_and_wait(1) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+            Ok(_) => break,
+        }
+    }
+    ring.completion().for_each(drop);
     Ok(())
 }
 

@@ -51,3 +51,10 @@ pub fn end_of_sending(fd: RawFd) {
     // SAFETY: takes two integers.
     unsafe { libc::shutdown(fd, libc::SHUT_WR) };
 }
+
+/// Whether calls on it return at once.
+pub(crate) fn is_non_blocking(fd: RawFd) -> bool {
+    // SAFETY: integers in, one out.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_NONBLOCK != 0
+}

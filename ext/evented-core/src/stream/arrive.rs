@@ -44,6 +44,30 @@ impl<R: Copy> Streams<R> {
         }
     }
 
+    /// Takes in what the driver has brought for streams that are not called any more. Left where it is it would
+    /// keep the loop from sleeping, and with that other threads from running.
+    pub fn drop_arrivals(&mut self, driver: &mut Driver) {
+        while let Some(arrival) = driver.arrival() {
+            let Arrival {
+                signature,
+                kind,
+                result,
+                last,
+                ..
+            } = arrival;
+            driver.give_back(&arrival);
+            if let Some(stream) = self.all.get_mut(&signature).filter(|_| last) {
+                stream.asked &= !kind.bit();
+                self.change(signature);
+            }
+            match kind {
+                Kind::Accept if result >= 0 => driver.release(result),
+                Kind::Send => self.sent(signature, result),
+                Kind::Accept | Kind::Receive | Kind::Ready => {}
+            }
+        }
+    }
+
     fn accepted(
         &mut self,
         server: Signature,

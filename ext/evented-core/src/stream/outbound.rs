@@ -3,17 +3,35 @@
 
 use std::collections::VecDeque;
 
+use super::file::Part;
+
 /// Bytes in the order in which they leave. Small pieces are put together, so that many leave with one call;
 /// what the kernel is reading stays where it is (I-1).
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
-    chunks: VecDeque<Vec<u8>>,
+    chunks: VecDeque<Chunk>,
     /// How much of the first chunk has left.
     done: usize,
     /// All that has not left.
     len: usize,
     /// Whether the kernel reads the first chunk.
     lent: bool,
+}
+
+#[derive(Debug)]
+enum Chunk {
+    Bytes(Vec<u8>),
+    /// The kernel sends it from its file.
+    File(Part),
+}
+
+impl Chunk {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::File(part) => part.len,
+        }
+    }
 }
 
 /// Pieces are put together up to this size: more at a time fills any socket's buffer.
@@ -38,10 +56,10 @@ impl Outbound {
         self.len += bytes.len();
         let first_is_lent = self.lent && self.chunks.len() == 1;
         match self.chunks.back_mut() {
-            Some(last) if !first_is_lent && last.len() + bytes.len() <= TOGETHER => {
+            Some(Chunk::Bytes(last)) if !first_is_lent && last.len() + bytes.len() <= TOGETHER => {
                 last.extend_from_slice(bytes);
             }
-            _ => self.chunks.push_back(bytes.to_vec()),
+            _ => self.chunks.push_back(Chunk::Bytes(bytes.to_vec())),
         }
     }
 
@@ -50,8 +68,29 @@ impl Outbound {
         if bytes.len() < TOGETHER / 4 {
             return self.push(&bytes);
         }
-        self.len += bytes.len();
-        self.chunks.push_back(bytes);
+        self.push_chunk(Chunk::Bytes(bytes));
+    }
+
+    /// Part of a file, which the kernel reads when it is its turn.
+    pub(super) fn push_part(&mut self, part: Part) {
+        self.push_chunk(Chunk::File(part));
+    }
+
+    /// It is not put together with what stands before it, not even with a buffer that was kept empty.
+    fn push_chunk(&mut self, chunk: Chunk) {
+        if self.len == 0 && !self.lent {
+            self.chunks.clear();
+        }
+        self.len += chunk.len();
+        self.chunks.push_back(chunk);
+    }
+
+    /// The part of a file that leaves next, and how much of it has left; `None` if bytes do.
+    pub(super) fn next_part(&self) -> Option<(&Part, usize)> {
+        match self.chunks.front() {
+            Some(Chunk::File(part)) => Some((part, self.done)),
+            _ => None,
+        }
     }
 
     /// Counts bytes that are kept elsewhere, datagrams.
@@ -67,16 +106,21 @@ impl Outbound {
     /// What leaves next.
     #[cfg(test)]
     fn next(&self) -> &[u8] {
-        self.chunks.front().map_or(&[], |first| &first[self.done..])
+        match self.chunks.front() {
+            Some(Chunk::Bytes(first)) => &first[self.done..],
+            _ => &[],
+        }
     }
 
-    /// What leaves next, for the kernel to read until [`Self::taken_back`].
+    /// What leaves next, for the kernel to read until [`Self::taken_back`]. Nothing if it is part of a file.
     pub(crate) fn lend(&mut self) -> &mut [u8] {
-        self.lent = true;
         let done = self.done;
         match self.chunks.front_mut() {
-            Some(first) => &mut first[done..],
-            None => &mut [],
+            Some(Chunk::Bytes(first)) => {
+                self.lent = true;
+                &mut first[done..]
+            }
+            _ => &mut [],
         }
     }
 
@@ -93,10 +137,9 @@ impl Outbound {
         match self.chunks.front_mut() {
             Some(first) if self.done >= first.len() => {
                 self.done = 0;
-                if is_only && first.capacity() <= KEPT {
-                    first.clear();
-                } else {
-                    self.chunks.pop_front();
+                match first {
+                    Chunk::Bytes(bytes) if is_only && bytes.capacity() <= KEPT => bytes.clear(),
+                    _ => _ = self.chunks.pop_front(),
                 }
             }
             _ => {}
@@ -166,7 +209,45 @@ mod tests {
         out.push(&vec![1; 100_000]);
         out.discard();
         assert!(out.is_empty());
-        assert_eq!(out.chunks[0].as_ptr(), at);
+        assert_eq!(capacity_and_start(&out.chunks[0]).1, at);
+    }
+
+    fn capacity_and_start(chunk: &Chunk) -> (usize, *const u8) {
+        match chunk {
+            Chunk::Bytes(bytes) => (bytes.capacity(), bytes.as_ptr()),
+            Chunk::File(_) => unreachable!("only bytes were pushed"),
+        }
+    }
+
+    #[test]
+    fn parts_of_files_keep_their_place_between_bytes() {
+        let mut out = Outbound::default();
+        out.push(b"head");
+        let file = std::fs::File::open("/dev/null").expect("a file");
+        out.push_part(Part {
+            file: file.into(),
+            at: 7,
+            len: 10,
+        });
+        out.push(b"tail");
+        assert_eq!((out.len(), out.next()), (18, &b"head"[..]));
+        assert!(out.next_part().is_none());
+        out.sent(4);
+        assert!(out.lend().is_empty() && !out.lent);
+        out.sent(3);
+        let (part, done) = out.next_part().expect("the part of the file");
+        assert_eq!((part.at, part.len, done, out.len()), (7, 10, 3, 11));
+        out.sent(7);
+        assert_eq!((out.next(), out.len()), (&b"tail"[..], 4));
+    }
+
+    #[test]
+    fn an_empty_buffer_that_was_kept_stands_in_nobodys_way() {
+        let mut out = Outbound::default();
+        out.push(b"small");
+        out.sent(5);
+        out.push_owned(vec![1; TOGETHER]);
+        assert_eq!(out.next().len(), TOGETHER);
     }
 
     #[test]
@@ -190,9 +271,13 @@ mod tests {
         let mut out = Outbound::default();
         out.push(&[0; 100]);
         drain(&mut out, 1000);
-        assert!(out.chunks[0].capacity() >= 100);
+        assert!(capacity_and_start(&out.chunks[0]).0 >= 100);
         out.push(&[0; 100_000]);
         drain(&mut out, 1_000_000);
-        assert!(out.chunks.iter().all(|chunk| chunk.capacity() <= KEPT));
+        assert!(
+            out.chunks
+                .iter()
+                .all(|chunk| capacity_and_start(chunk).0 <= KEPT)
+        );
     }
 }

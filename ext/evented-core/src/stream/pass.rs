@@ -93,6 +93,21 @@ impl<R: Copy> Streams<R> {
         self.phase != Phase::Idle
     }
 
+    /// From now on nothing is called, but by [`Self::unbind_next`], and nothing is asked for but what is being sent.
+    pub fn halt(&mut self) {
+        self.halted = true;
+        let all: Vec<_> = self.all.keys().copied().collect();
+        for signature in all {
+            self.change(signature);
+        }
+    }
+
+    /// Whether that is so.
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.halted
+    }
+
     /// When there will be something to do whatever comes.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -177,17 +192,29 @@ impl<R: Copy> Streams<R> {
         self.timers = Timers::new();
         self.armed.clear();
         self.stopped();
+        self.halted = false;
         self.phase = Phase::Idle;
     }
 
-    /// The last event of any stream that is left, whatever it is doing.
+    /// The last event of each stream that is left, whatever it is doing, the oldest first. Those that are made
+    /// meanwhile end unheard: a program that connects anew in the last event would never come to its end.
     pub fn unbind_next(&mut self) -> Option<Event<R>> {
-        let next = self
-            .all
-            .iter()
-            .find(|(_, stream)| stream.ending < Ending::Unbound);
-        let signature = next.map(|(&signature, _)| signature)?;
-        self.unbind(signature)
+        if self.left.is_none() {
+            let mut left = self.signatures();
+            left.sort_unstable_by(|one, other| other.cmp(one));
+            self.left = Some(left);
+        }
+        while let Some(signature) = self.left.as_mut().and_then(Vec::pop) {
+            if let Some(event) = self.unbind(signature) {
+                return Some(event);
+            }
+        }
+        self.left = None;
+        for signature in self.signatures() {
+            let _ = self.unbind(signature);
+            self.done(signature);
+        }
+        None
     }
 
     /// The object of an accepted connection has been made; or not, and then it ends unheard.

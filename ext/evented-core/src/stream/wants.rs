@@ -29,7 +29,7 @@ impl<R: Copy> Streams<R> {
             let Some(stream) = self.all.get_mut(&signature) else {
                 continue;
             };
-            stream.flush(signature, driver);
+            stream.flush(signature, driver, self.halted);
         }
     }
 
@@ -49,6 +49,7 @@ impl<R: Copy> Streams<R> {
             stream.fd = -1;
         }
         if stream.asked == 0 && stream.fd < 0 {
+            self.borrowing -= usize::from(!stream.owned);
             self.all.remove(&signature);
             self.leaving -= 1;
         }
@@ -72,13 +73,14 @@ impl<R: Copy> Streams<R> {
 }
 
 impl<R> Stream<R> {
-    fn flush(&mut self, signature: Signature, driver: &mut Driver) {
+    /// `halted`: whatever came would only be dropped.
+    fn flush(&mut self, signature: Signature, driver: &mut Driver, halted: bool) {
         if self.ending > Ending::Drained {
             return self.stop_all(signature, driver);
         }
         let wanted = [
-            (Kind::Accept, self.wants_connections()),
-            (Kind::Receive, self.wants_bytes()),
+            (Kind::Accept, !halted && self.wants_connections()),
+            (Kind::Receive, !halted && self.wants_bytes()),
         ];
         for (kind, wanted) in wanted {
             match (wanted, self.asked & kind.bit() != 0) {
@@ -98,7 +100,7 @@ impl<R> Stream<R> {
             let transfer = Transfer::new(Buffer::of(self.out.lend()), 1);
             self.ask(signature, Ask::Send(Send { fd, transfer }), driver);
         }
-        let interest = self.interest();
+        let interest = self.interest().filter(|_| !halted);
         if self.asked & Kind::Ready.bit() != 0 {
             if interest != self.asked_interest {
                 // It is asked for anew when this one has ended.
@@ -134,13 +136,18 @@ impl<R> Stream<R> {
     }
 
     fn wants_to_send(&self) -> bool {
-        self.transport == Transport::Socket && !self.by_readiness && self.writes()
+        self.transport == Transport::Socket && !self.sends_when_ready() && self.writes()
+    }
+
+    /// Whether this socket is written to by us when there is room: the driver can't, or it is a file's turn.
+    fn sends_when_ready(&self) -> bool {
+        self.by_readiness || self.out.next_part().is_some()
     }
 
     /// Whether what it sends is written by us when there is room, and not by the driver.
     fn writes_when_ready(&self) -> bool {
         let by_us = match self.transport {
-            Transport::Socket => self.by_readiness,
+            Transport::Socket => self.sends_when_ready(),
             Transport::Pipe | Transport::Datagram => true,
             Transport::Watch | Transport::Server => false,
         };
@@ -172,7 +179,9 @@ impl<R> Stream<R> {
         match self.transport {
             Transport::Server => None,
             Transport::Watch => self.watched.filter(|_| !self.paused && !self.busy),
-            Transport::Socket if !self.by_readiness => None,
+            Transport::Socket if !self.by_readiness => {
+                (self.sends_when_ready() && self.writes()).then_some(Interest::WRITABLE)
+            }
             Transport::Socket | Transport::Pipe | Transport::Datagram => {
                 let mut bits = 0;
                 if self.reads() {
@@ -190,19 +199,7 @@ impl<R> Stream<R> {
     fn write_bytes(&mut self) -> Result<usize, i32> {
         let mut total = 0;
         while !self.out.is_empty() {
-            let fd = self.fd;
-            let transfer = Transfer::new(Buffer::of(self.out.lend()), 1);
-            let attempt = match self.transport {
-                Transport::Socket => Send { fd, transfer }.syscall(),
-                _ => op::Write {
-                    fd,
-                    transfer,
-                    at: None,
-                }
-                .syscall(),
-            };
-            self.out.taken_back();
-            match attempt {
+            match self.write_some() {
                 Attempt::Done(result) => match usize::try_from(result) {
                     Ok(count) => {
                         self.out.sent(count);
@@ -214,6 +211,25 @@ impl<R> Stream<R> {
             }
         }
         Ok(total)
+    }
+
+    fn write_some(&mut self) -> Attempt {
+        let fd = self.fd;
+        if let Some((part, done)) = self.out.next_part() {
+            return part.send(fd, done);
+        }
+        let transfer = Transfer::new(Buffer::of(self.out.lend()), 1);
+        let attempt = match self.transport {
+            Transport::Socket => Send { fd, transfer }.syscall(),
+            _ => op::Write {
+                fd,
+                transfer,
+                at: None,
+            }
+            .syscall(),
+        };
+        self.out.taken_back();
+        attempt
     }
 
     /// Sends datagrams until there is no room or none left. One that can't be sent is lost, as datagrams are.

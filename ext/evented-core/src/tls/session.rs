@@ -174,12 +174,6 @@ impl Session {
         count
     }
 
-    /// Whether there is anything to read.
-    #[must_use]
-    pub fn has_plaintext(&self) -> bool {
-        self.read < self.plaintext.len()
-    }
-
     /// Takes all that was decrypted.
     #[must_use]
     pub fn take_plaintext(&mut self) -> Vec<u8> {

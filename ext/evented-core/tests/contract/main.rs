@@ -33,6 +33,17 @@ macro_rules! contract {
             )+ })+
         }
 
+        // Both queues overflow all the time.
+        #[cfg(target_os = "linux")]
+        mod small_uring {
+            $(mod $file { $(
+                #[test]
+                fn $sentence() {
+                    crate::rig::run(|| evented_core::Driver::uring_of(64), crate::$file::$sentence);
+                }
+            )+ })+
+        }
+
         mod poll {
             $(mod $file { $(
                 #[test]

@@ -3,7 +3,7 @@
 //! EventMachine's low-level functions, which other libraries call too: methods of `Evented::Native::Streams`, which
 //! `Evented::EM` is extended with. Any thread may call them: they only touch what the GVL guards, and the loop is woken.
 
-use std::{ffi::CStr, time::Duration};
+use std::{ffi::CStr, os::fd::BorrowedFd, time::Duration};
 
 use evented_core::{
     Streams,
@@ -67,6 +67,8 @@ pub(super) unsafe fn define(module: VALUE) {
                 (c"__accepted?", One(is_accepted)),
                 (c"__transport", One(transport)),
                 (c"__send_datagram", Three(send_datagram)),
+                (c"__sends_files?", One(sends_files)),
+                (c"__send_file", Four(send_file)),
                 (c"__last_sender", One(last_sender)),
                 (c"__start_proxy", Four(start_proxy)),
                 (c"__stop_proxy", One(stop_proxy)),
@@ -545,6 +547,40 @@ unsafe extern "C" fn send_datagram(_: VALUE, sig: VALUE, data: VALUE, to: VALUE)
     });
     std::hint::black_box((data, to));
     sent.flatten().map_or(NIL, integer)
+}
+
+/// `__sends_files?(signature)`: whether [`send_file`] can be used.
+unsafe extern "C" fn sends_files(_: VALUE, sig: VALUE) -> VALUE {
+    truth(with(sig, |streams, signature| streams.sends_files(signature)) == Some(true))
+}
+
+/// `__send_file(signature, descriptor, offset, length)`: queues part of a file, which may be closed at once. Bytes
+/// queued, 0 if the connection is about to close; -1 if it can't, or there is none.
+unsafe extern "C" fn send_file(
+    _: VALUE,
+    sig: VALUE,
+    file: VALUE,
+    offset: VALUE,
+    length: VALUE,
+) -> VALUE {
+    let file = convert::int(file);
+    // SAFETY: raises TypeError for what is no number.
+    let (offset, length) = unsafe { (rb_num2ll(offset), rb_num2ll(length)) };
+    let (Ok(offset), Ok(length)) = (u64::try_from(offset), usize::try_from(length)) else {
+        raise(c"a part of a file has neither a negative offset nor a negative length");
+    };
+    // SAFETY: only borrowed until it has been duplicated; `lib/evented/em` keeps the file open meanwhile.
+    let file = match unsafe { BorrowedFd::borrow_raw(file) }.try_clone_to_owned() {
+        Ok(file) => file,
+        // SAFETY: with the GVL.
+        Err(error) => unsafe {
+            rb_sys::rb_syserr_fail(error.raw_os_error().unwrap_or(0), std::ptr::null())
+        },
+    };
+    let sent = with(sig, |streams, signature| {
+        streams.send_file(signature, file, offset, length)
+    });
+    sent.flatten().map_or(fixnum(-1), integer)
 }
 
 /// `__last_sender(signature)`: the sockaddr of the last datagram, nil if there was none.

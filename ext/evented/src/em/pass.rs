@@ -23,14 +23,15 @@ pub(crate) fn before_wait(
 ) -> (bool, Option<Instant>) {
     let wishes = scheduler.streams_and_driver(|streams, driver| {
         streams.flush(driver);
-        (
-            streams.has_work() || driver.has_arrivals(),
-            streams.next_deadline(),
-        )
-    });
-    match wishes {
         // Halted: nothing is called before the reactor has shut down.
-        _ if scheduler.em.halted.get() => (false, limit),
+        (!streams.is_halted()).then(|| {
+            (
+                streams.has_work() || driver.has_arrivals(),
+                streams.next_deadline(),
+            )
+        })
+    });
+    match wishes.flatten() {
         None => (false, limit),
         Some((busy, None)) => (busy, limit),
         Some((busy, Some(deadline))) => (
@@ -43,14 +44,18 @@ pub(crate) fn before_wait(
 /// On the loop's fiber: gives a pass that is due to callback fibers until it is over. Returns the state of an
 /// exception, as rb_protect reports it, or 0.
 pub(crate) fn work(scheduler: &Scheduler) -> c_int {
-    if !scheduler.has_streams() || scheduler.em.halted.get() {
-        return 0;
+    match scheduler.streams(|streams| streams.is_halted()) {
+        None => return 0,
+        Some(true) => {
+            scheduler.streams_and_driver(Streams::drop_arrivals);
+            return 0;
+        }
+        Some(false) => {}
     }
     let now = scheduler.time.now();
     scheduler.streams_and_driver(|streams, driver| streams.begin_pass(now, driver));
     // One pass, and then the kernel is asked again. An exception may halt it half-way.
-    while !scheduler.em.halted.get() && scheduler.streams(|streams| streams.in_pass()) == Some(true)
-    {
+    while scheduler.streams(|streams| streams.in_pass() && !streams.is_halted()) == Some(true) {
         if scheduler.reactor_object() == NIL {
             // Nobody is called: what comes is for streams that are over.
             scheduler.streams_and_driver(|streams, driver| {
@@ -183,8 +188,10 @@ fn handle(scheduler: &Scheduler, event: Event<VALUE>) -> c_int {
             // What was sent before leaves, as far as there is room for it.
             scheduler.streams_and_driver(Streams::flush);
             turn::ask(scheduler);
-            scheduler.streams(Streams::stopped);
-            scheduler.em.halted.set(true);
+            scheduler.streams(|streams| {
+                streams.stopped();
+                streams.halt();
+            });
             call_reactor(scheduler, known.stopped, &[])
         }
         Event::Poll => {

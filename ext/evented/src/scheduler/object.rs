@@ -9,15 +9,15 @@ use std::{
 use evented_core::{driver::probe, inflight::Waiter};
 use magnus::{Ruby, Symbol};
 use rb_sys::{
-    NIL_P, Qfalse, Qtrue, RSTRING_LEN, RSTRING_PTR, RTYPEDDATA_GET_DATA, RTYPEDDATA_TYPE, VALUE,
-    rb_check_typeddata, rb_data_type_t, rb_data_typed_object_wrap, rb_define_alloc_func,
+    NIL_P, Qfalse, Qtrue, RSTRING_LEN, RSTRING_PTR, RTYPEDDATA_GET_DATA, RTYPEDDATA_TYPE, TEST,
+    VALUE, rb_check_typeddata, rb_data_type_t, rb_data_typed_object_wrap, rb_define_alloc_func,
     rb_gc_mark, rb_hash_aset, rb_hash_new, rb_id2sym, rb_intern, rb_str_new, rb_thread_current,
 };
 
 use super::{Phase, Scheduler};
 use crate::{
     define::{
-        Function::{Two, Zero},
+        Function::{One, Two, Zero},
         methods,
     },
     errors, registry,
@@ -42,6 +42,7 @@ pub(crate) unsafe fn define(class: VALUE) {
                 (c"closed?", Zero(is_closed)),
                 (c"__home", Zero(home)),
                 (c"__refusal", Zero(refusal)),
+                (c"__panic", One(panic)),
                 (c"driver", Zero(driver)),
                 (c"stats", Zero(stats)),
             ],
@@ -158,6 +159,23 @@ unsafe extern "C" fn refusal(this: VALUE) -> VALUE {
     }
 }
 
+/// `__panic(asleep)`: panics, as a mistake of ours would: now, or the next time that the loop sleeps. There is no other
+/// way to find out what happens then (I-9).
+unsafe extern "C" fn panic(this: VALUE, asleep: VALUE) -> VALUE {
+    let scheduler = Scheduler::enter(this);
+    if TEST(asleep) {
+        scheduler.panics_asleep.set(true);
+    } else {
+        scheduler.tables(|_| on_purpose());
+    }
+    NIL
+}
+
+#[expect(clippy::panic, reason = "that is what it is for")]
+pub(crate) fn on_purpose() {
+    panic!("as `__panic` has been asked to")
+}
+
 /// `driver`: `:uring` or `:poll`.
 unsafe extern "C" fn driver(this: VALUE) -> VALUE {
     let name = Scheduler::enter(this).driver(|driver| driver.name());
@@ -212,6 +230,7 @@ unsafe extern "C" fn mark(scheduler: *mut c_void) {
         scheduler.thread.get(),
         scheduler.home.get(),
         scheduler.running.get(),
+        scheduler.condition.get(),
     ] {
         // SAFETY: in the mark phase, and each a live VALUE.
         unsafe { rb_gc_mark(value) };

@@ -23,7 +23,7 @@ module Evented
         # @param hostname [String]
         # @raise [ArgumentError] if that is no String
         def initialize(socket, hostname)
-          @name = Resolv::DNS::Name.create(hostname.is_a?(String) ? hostname.b : hostname)
+          @name = name_of(hostname)
           @socket = socket
           @hostname = hostname
           @tries = 0
@@ -71,7 +71,16 @@ module Evented
           end
         end
 
+        # @return [Resolv::DNS::Name, nil] nil for what newer versions of Resolv call too long themselves
+        def name_of(hostname)
+          Resolv::DNS::Name.create(hostname.is_a?(String) ? hostname.b : hostname)
+        rescue Resolv::ResolvError
+          nil
+        end
+
         def too_long?
+          return true unless @name
+
           labels = @name.to_a.map { |label| label.to_s.bytesize }
           labels.any? { |size| !size.between?(1, LABEL) } || labels.sum { |size| size + 1 } >= NAME
         end

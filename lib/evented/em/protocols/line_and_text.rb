@@ -15,7 +15,8 @@ module Evented
         # Bytes that may be asked for with {#set_binary_mode}.
         MaxBinaryLength = 32 * 1024 * 1024
 
-        def initialize(*)
+        # @param arguments what was given after the handler
+        def initialize(*arguments)
           super
           lbp_init_line_state
         end

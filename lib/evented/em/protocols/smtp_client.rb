@@ -22,8 +22,12 @@ module Evented
         # fault is ours.
         Result = Struct.new(:start_time, :elapsed_time, :responder, :code, :message, keyword_init: true)
 
+        # What is sent, and how.
+        #
+        # @param value [Hash] as for {.send}
         attr_writer :args
 
+        # @param args [Hash] `host`, `port` (25), `domain` (what we call ourselves), `from`, `to` (a String or several),
         #   `header` (a Hash) and `body` (a String or several), or `content` instead: the whole message as it is to be
         #   sent, dots doubled; `starttls` (true to insist on it), `auth` (`{type: :plain, username:, password:}`, each
         #   a String or what gives one when it is called), `verbose` (print what comes)

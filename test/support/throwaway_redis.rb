@@ -1,0 +1,20 @@
+# frozen_string_literal: true
+
+require_relative "throwaway_server"
+require_relative "tls_certificates"
+
+# Redis, which keeps nothing.
+class ThrowawayRedis < ThrowawayServer
+  PROGRAM = "redis-server"
+
+  private
+
+  def command
+    identity = TLSCertificates.leaf
+    ["redis-server", "--port", port.to_s, "--bind", "127.0.0.1", "--save", "",
+     "--tls-port", tls_port.to_s, "--tls-auth-clients", "no",
+     "--tls-cert-file", file("certificate.pem", identity.chain_pem),
+     "--tls-key-file", file("key.pem", identity.key_pem),
+     "--tls-ca-cert-file", file("root.pem", identity.root.pem)]
+  end
+end
