@@ -135,6 +135,17 @@ class SurroundingsTest < Minitest::Test
     Evented::Rails.check_isolation
   end
 
+  def test_an_old_rails_is_refused
+    old = ActiveSupport.singleton_class.instance_method(:version)
+    ActiveSupport.singleton_class.silence_redefinition_of_method(:version)
+    ActiveSupport.define_singleton_method(:version) { Gem::Version.new("7.1.5") }
+    error = assert_raises(Evented::Rails::VersionError) { Evented::Rails.setup }
+    assert_match(/needs Rails 7.2 or newer, and this is 7.1.5: .*Update Rails/, error.message)
+  ensure
+    ActiveSupport.singleton_class.silence_redefinition_of_method(:version)
+    ActiveSupport.define_singleton_method(:version, old)
+  end
+
   def test_what_a_wrap_can_be
     assert_match(/has to be :executor, :reloader or false/,
                  assert_raises(ArgumentError) { Evented::Rails.setup(wrap: :request) }.message)

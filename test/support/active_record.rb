@@ -12,6 +12,9 @@ module ActiveRecordTest
     # @return [String, nil] why there is none
     attr_reader :missing
 
+    # What evented/rails has tasks run in. Only these tests have it: others of this process know nothing of Rails.
+    attr_reader :surroundings
+
     # @return [ThrowawayPostgres]
     def postgres
       @postgres ||= ThrowawayPostgres.new.tap { |own| Minitest.after_run { own.close } }
@@ -27,6 +30,7 @@ module ActiveRecordTest
 
       ActiveSupport::IsolatedExecutionState.isolation_level = :fiber
       Evented::Rails.setup
+      @surroundings = Evented::Task.surroundings
       connect
       define_models
       @started = true
@@ -38,7 +42,7 @@ module ActiveRecordTest
     def database(**more)
       host = postgres.conninfo[/host=(\S+)/, 1]
       { adapter: "postgresql", host: host, username: "postgres", database: "postgres", pool: POOL,
-        min_messages: "error", **more }
+        min_messages: "error", reaping_frequency: 0, **more }
     end
 
     def connect(**more)
@@ -64,6 +68,7 @@ module ActiveRecordTest
     super
     ActiveRecordTest.start
     skip ActiveRecordTest.missing if ActiveRecordTest.missing
+    Evented::Task.surroundings = ActiveRecordTest.surroundings
     Entry.delete_all
   end
 
@@ -74,6 +79,13 @@ module ActiveRecordTest
 
     ActiveRecord::Base.connection_handler.clear_active_connections!(:all)
     assert_equal 0, pool.stat[:busy], pool.stat.inspect
+    assert_equal pool.size, pool.__send__(:evented_permits).available, "a permit was lost, or given back twice"
+  end
+
+  def after_teardown
+    super
+  ensure
+    Evented::Task.surroundings = nil
   end
 
   private

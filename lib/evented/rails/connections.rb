@@ -8,7 +8,9 @@ module Evented
     module Connections
       # How long a cancelled task may take to get or to give back a connection, in seconds.
       PATIENCE = 5
-      private_constant :PATIENCE
+      # How often to look for connections whose owner has ended, in seconds.
+      REAP_EVERY = 0.1
+      private_constant :PATIENCE, :REAP_EVERY
 
       # Those who want a connection wait in line for a permit, so that nobody waits in the pool itself: there they would
       # be given up after `checkout_timeout`, and a wake-up that comes together with a cancellation would be lost.
@@ -63,12 +65,12 @@ module Evented
         def evented_acquire(permits, seconds)
           return if permits.try_acquire
 
-          # Those of who has ended without a word.
-          reap
+          evented_reap
           return permits.acquire(timeout: seconds) unless Task.current?
 
           returned = @evented_returned
           permits.acquire_patiently(seconds) do
+            reap
             raise evented_standstill(seconds) if returned == @evented_returned && !evented_querying?
 
             returned = @evented_returned
@@ -76,6 +78,15 @@ module Evented
         rescue Evented::TimeoutError
           raise evented_timeout("could not obtain a connection from the pool within #{seconds} seconds; all pooled " \
                                 "connections were in use")
+        end
+
+        # Connections of who has ended without a word; not by each of a crowd.
+        def evented_reap
+          now = Evented.clock
+          return if @evented_reaped && now - @evented_reaped < REAP_EVERY
+
+          @evented_reaped = now
+          reap
         end
 
         def evented_give_back(connection)
