@@ -16,7 +16,7 @@ module TestRuns
   # @param env [Hash] environment of that process
   # @param command [String] which Ruby
   # @param seconds [Integer] that it may take
-  def ruby(files, env = {}, command: RbConfig.ruby, seconds: 900)
+  def ruby(files, env = {}, command: RbConfig.ruby, seconds: 1_700)
     abort "No test files here: #{env.inspect}" if files.empty?
     limit = system("timeout --version", out: File::NULL, err: File::NULL) ? [*LIMIT, seconds.to_s] : []
     requires = files.map { |file| "require #{File.expand_path(file).dump}" }.join(";")
