@@ -56,7 +56,10 @@ class PgTest < Minitest::Test
         other.exec("CREATE TABLE cancelled (n int)")
         [0, 0, 0.0005, 0.001, 0.002, 0.005].each do |seconds|
           task = Evented do
-            client.transaction { client.exec("INSERT INTO cancelled VALUES (1)") && client.exec("SELECT pg_sleep(0.5)") }
+            client.transaction do
+              client.exec("INSERT INTO cancelled VALUES (1)")
+              client.exec("SELECT pg_sleep(0.5)")
+            end
           end
           sleep seconds
           task.cancel
