@@ -30,6 +30,8 @@ pub(crate) use poll::REFUSED;
 pub use read::Read;
 pub use recv::Recv;
 pub use send::Send;
+#[cfg(target_os = "linux")]
+pub(crate) use socket::is_local;
 pub use socket::{end_of_sending, peer_name, socket_error, socket_name};
 pub use transfer::Transfer;
 pub use waitid::WaitId;
