@@ -90,8 +90,6 @@ pub(crate) fn receive_loses_nothing_of_what_came_before_it_was_asked_for(rig: &m
     assert_eq!(all(rig), (b"early".to_vec(), 0));
 }
 
-/// Linux up to 6.19 drains the wake-up of the end with that of the bytes before it, if both came before the ring's owner
-/// ran, and a multishot receive of a unix socket then never ends.
 pub(crate) fn an_end_right_behind_the_last_bytes_is_not_missed(rig: &mut Rig) {
     ends(rig, rig::sockets, drop);
 }
@@ -140,7 +138,7 @@ pub(crate) fn a_receive_that_is_stopped_ends_once_and_keeps_what_has_come(rig: &
         let (arrival, bytes) = next(rig);
         came.extend(bytes);
         if arrival.last {
-            assert_eq!(arrival.result, -libc::ECANCELED);
+            assert!(arrival.result == -libc::ECANCELED || arrival.result > 0);
             break;
         }
     }
