@@ -3,6 +3,7 @@
 require "helper"
 require "json"
 require "net/http"
+require "support/rails_process"
 require "support/throwaway_postgres"
 require "tempfile"
 
@@ -80,9 +81,8 @@ class RailsAppTest < Minitest::Test
 
   def setup
     skip "PostgreSQL's binaries are not installed" unless ThrowawayPostgres.available?
-    %w[rails puma pg].each do |name|
-      skip "#{name} is not installed" unless Gem::Specification.any? { |gem| gem.name == name }
-    end
+    skip "Rails, or pg, is not installed" unless RailsProcess.loadable?
+    skip "puma is not installed" unless Gem::Specification.any? { |gem| gem.name == "puma" }
     @app = self.class.running
   end
 

@@ -212,8 +212,10 @@ end
 class SolidQueueBefore16Test < Minitest::Test
   include RubyProcess
 
+  def setup = ActiveRecordTest.start
+
   def test_a_worker_with_fibers_gets_a_pool_of_them
-    skip "Active Support is not installed" unless Gem::Specification.any? { |gem| gem.name == "activesupport" }
+    skip ActiveRecordTest.missing if ActiveRecordTest.missing
 
     assert_equal "Evented::SolidQueue::FiberPool 5\nSolidQueue::Pool 3\nEvented::SolidQueue::FiberPool is shut down\n",
                  output_of_ruby(<<~RUBY)

@@ -37,14 +37,20 @@ module RailsProcess
     end
   RUBY
 
+  # Whether a Ruby like this one can load all of it.
+  def self.loadable?
+    return @loadable if defined?(@loadable)
+
+    parts = %w[pg active_record action_controller/railtie].map { |part| "-r#{part}" }
+    @loadable = system(RbConfig.ruby, "-rlogger", *parts, "-e", "0", out: File::NULL, err: File::NULL)
+  end
+
   def setup
     super
-    require "rails"
+    skip "Rails, or pg, is not installed" unless RailsProcess.loadable?
     @root = Dir.mktmpdir("evented-rails-")
     FileUtils.mkdir_p(%W[#{@root}/app/models #{@root}/app/controllers #{@root}/config #{@root}/log])
     file("config/database.yml", "test: { adapter: postgresql, host: /nowhere, database: none }")
-  rescue LoadError
-    skip "Rails is not installed"
   end
 
   def teardown
