@@ -31,6 +31,7 @@ pub(crate) use poll::REFUSED;
 pub use read::Read;
 pub use recv::Recv;
 pub use send::Send;
+pub(crate) use send_file::SendFile;
 #[cfg(target_os = "linux")]
 pub(crate) use socket::is_local;
 pub(crate) use socket::is_non_blocking;
