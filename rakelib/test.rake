@@ -39,7 +39,7 @@ namespace :test do
   %w[uring poll].each do |driver|
     desc "Run the Ruby tests on the #{driver} driver (TEST=file, TESTOPTS='-n /name/')"
     task driver => :compile do
-      TestRuns.ruby(TestRuns.driver_files, "EVENTED_DRIVER" => driver)
+      TestRuns.ruby(TestRuns.driver_files, { "EVENTED_DRIVER" => driver })
     end
   end
 
