@@ -7,6 +7,10 @@ module TestRuns
   # What is the same on both drivers, and therefore runs once.
   ONCE = %w[test/meta test/packaging test/conformance].freeze
 
+  # What loads Rails and other large gems, in a process of its own: where GC.stress collects all that each time, and
+  # Rails has changed encodings, other tests would test something else.
+  WITH_GEMS = %w[test/clients test/rails test/guides/rails_test.rb].freeze
+
   # A native hang can't be reported by the watchdog of test/helper.rb: SIGSEGV makes Ruby print its C backtrace.
   LIMIT = %w[timeout --signal=SEGV --kill-after=20].freeze
 
@@ -27,6 +31,18 @@ module TestRuns
     end
   end
 
+  # As {#ruby}, in a process for each kind of file. The second runs also if the first has failed.
+  def in_processes(files, env, **)
+    groups = files.partition { |file| !file.start_with?(*WITH_GEMS) }.reject(&:empty?)
+    abort "No test files here: #{env.inspect}" if groups.empty?
+    failures = groups.filter_map do |group|
+      ruby(group, env, **)
+    rescue SystemExit => e
+      e
+    end
+    raise failures.first if failures.any?
+  end
+
   def driver_files
     Rake::FileList[ENV.fetch("TEST", "test/**/*_test.rb")].reject { |file| file.start_with?(*ONCE) }.sort
   end
@@ -39,7 +55,7 @@ namespace :test do
   %w[uring poll].each do |driver|
     desc "Run the Ruby tests on the #{driver} driver (TEST=file, TESTOPTS='-n /name/')"
     task driver => :compile do
-      TestRuns.ruby(TestRuns.driver_files, { "EVENTED_DRIVER" => driver })
+      TestRuns.in_processes(TestRuns.driver_files, { "EVENTED_DRIVER" => driver })
     end
   end
 

@@ -97,7 +97,7 @@ namespace :second_ruby do
     task driver => :compile do
       SecondRuby.if_there do
         files = TestRuns.driver_files.reject { |file| file.start_with?(*SecondRuby::LEFT_OUT) }
-        SecondRuby.plainly { TestRuns.ruby(files, { "EVENTED_DRIVER" => driver }, command: SecondRuby::COMMAND) }
+        SecondRuby.plainly { TestRuns.in_processes(files, { "EVENTED_DRIVER" => driver }, command: SecondRuby::COMMAND) }
       end
     end
   end
