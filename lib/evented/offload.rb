@@ -18,6 +18,8 @@ module Evented
       # Whether the block has begun; where it runs, as long as it does.
       @begun = false
       @thread = nil
+      # How the fiber that keeps the reactor is told that the block has ended.
+      @ticket = nil
       # Whether nobody wants to know any more.
       @dropped = false
       @value = nil
@@ -30,8 +32,8 @@ module Evented
     #
     # @return [Object] the block's value
     def value
-      @ticket = keep_the_reactor
       begin
+        keep_the_reactor
         submit
         @waiter.await(nil)
         ended = true
@@ -67,13 +69,12 @@ module Evented
     # A fiber that waits until the block has ended, whatever becomes of the one that waits for its value. So a reactor
     # does not end before all of its blocks have; and it knows that there is something to wait for.
     def keep_the_reactor
-      ticket = nil
       @scheduler.fiber do
         # It is no part of the task either: what the task is interrupted with is not for this one.
         Fiber[:__evented_task] = nil
-        @scheduler.__offload { |given| ticket = given }
+        # In here, because something may be raised in the other one before it goes on.
+        @scheduler.__offload { |given| @ticket = given }
       end
-      ticket
     end
 
     def submit
@@ -91,7 +92,7 @@ module Evented
         @thread&.raise(exception) unless @dropped
         @dropped = true
       end
-      @scheduler.__offloaded(@ticket) unless @begun
+      @scheduler.__offloaded(@ticket) if @ticket && !@begun
     end
 
     def begin_work

@@ -11,6 +11,24 @@ class OffloadTest < Minitest::Test
     Evented.offload_threads = 20
   end
 
+  # Who starts many fibers in a turn lets others go first, and so can be raised in just there.
+  def test_one_that_is_interrupted_before_it_has_asked_for_a_thread_holds_nobody_up
+    (10..20).each do |count|
+      result = nil
+      scheduled do
+        fiber = Fiber.schedule do
+          result = outcome do
+            count.times { Fiber.schedule { :nothing } }
+            Evented.offload { :its_value }
+          end
+        end
+        fiber.raise(IOError, "at the worst moment") if fiber.alive?
+      end
+
+      assert(result == :its_value || result.is_a?(IOError), result.inspect)
+    end
+  end
+
   def test_the_block_runs_on_another_thread_while_the_others_go_on
     release = Queue.new
     in_reactor do

@@ -5,8 +5,8 @@ require "support/base"
 # Docs that name files must not outlive them.
 class DocsTest < Minitest::Test
   DOCS = %w[README.md CONTRIBUTING.md docs/architecture.md docs/clients.md docs/em-compatibility.md docs/invariants.md
-            docs/performance.md docs/platforms.md docs/guides/eventmachine.md docs/guides/rails.md docs/guides/tasks.md
-            docs/guides/testing.md].freeze
+            docs/performance.md docs/platforms.md docs/reliability.md docs/guides/eventmachine.md docs/guides/rails.md
+            docs/guides/tasks.md docs/guides/testing.md].freeze
   # Made by a build or a run, so a clean checkout lacks them.
   MADE = %r{\A(?:target|tmp|pkg|doc|lib/evented/(?:\d+\.\d+|evented\.(?:so|bundle)))(?:/|\z)}
   # `ext/evented-core/src/op/read.rs`, `bin/demo`, `driver/uring.rs`, `docs/`, `driver/{uring,poll}.rs`, with or

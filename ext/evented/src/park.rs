@@ -31,8 +31,8 @@ struct Frame {
     outer: Option<Token>,
     /// A new fiber to hand over to first.
     start: Option<VALUE>,
-    /// Whether there was one: this fiber counts as set aside meanwhile.
-    starting: bool,
+    /// The same, if there was one: this fiber counts as set aside meanwhile.
+    starting: Option<VALUE>,
     /// Whether control came back with the outcome, and not with an exception.
     resumed: bool,
     outcome: Outcome,
@@ -141,7 +141,7 @@ fn enter(scheduler: &Scheduler, token: Token, start: Option<VALUE>) -> Outcome {
         me,
         outer,
         start,
-        starting: start.is_some(),
+        starting: start,
         resumed: false,
         outcome: Outcome::Woken,
         exception: NIL,
@@ -172,7 +172,7 @@ unsafe extern "C" fn suspend(frame: VALUE) -> VALUE {
     scheduler.running.set(me);
     let exception = crate::timeout::overdue(scheduler, me).or_else(|| {
         // Who is set aside for a fiber that it starts does not wait.
-        if frame.starting {
+        if frame.starting.is_some() {
             None
         } else {
             crate::tasks::interruption(scheduler)
@@ -201,8 +201,11 @@ unsafe extern "C" fn take_out(frame: VALUE) -> VALUE {
     // SAFETY: as in `suspend`.
     let scheduler = unsafe { &*frame.scheduler };
     let mut state = 0;
-    if frame.starting {
+    if let Some(fiber) = frame.starting {
         scheduler.starting.set(scheduler.starting.get() - 1);
+        if !frame.resumed {
+            scheduler.workers.dismiss(fiber);
+        }
     }
     if !frame.resumed {
         state = withdraw(scheduler, frame.token);
@@ -380,6 +383,7 @@ pub(crate) fn start_from_home(scheduler: &Scheduler, fiber: VALUE) {
     let state =
         unsafe { crate::turn::hand_over(scheduler, start_protected, (&raw const pair) as VALUE) };
     if state != 0 {
+        scheduler.workers.dismiss(fiber);
         // SAFETY: the state that rb_protect reported.
         unsafe { rb_jump_tag(state) }
     }
