@@ -271,6 +271,8 @@ class RunCloseTest < Minitest::Test
 
   # If each of them cost the kernel a look at all others, as it once did, this would take minutes.
   def test_a_hundred_thousand_waits_that_were_given_up_do_not_hold_up_closing
+    skip "the kernel's tables are as small as the ring" if ENV["EVENTED_DRIVER"] == "uring:64"
+
     pipes = Array.new(50) { IO.pipe }
     done = 0
     with_scheduler do |scheduler|

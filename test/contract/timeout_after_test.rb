@@ -16,8 +16,11 @@ class TimeoutAfterTest < Minitest::Test
     in_company do
       assert_raises(Timeout::Error) { Timeout.timeout(0.001) { sleep } }
       assert_raises(Timeout::Error) { Timeout.timeout(0.001) { Queue.new.pop } }
-      assert_raises(Timeout::Error) { Timeout.timeout(0.001) { IO.pipe.first.readpartial(1) } }
-      assert_raises(Timeout::Error) { Timeout.timeout(0.001) { UNIXSocket.pair.first.readpartial(1) } }
+      # The other ends are kept: when they are collected the reads are at their end.
+      reader, _writer = IO.pipe
+      one, _other = UNIXSocket.pair
+      assert_raises(Timeout::Error) { Timeout.timeout(0.001) { reader.readpartial(1) } }
+      assert_raises(Timeout::Error) { Timeout.timeout(0.001) { one.readpartial(1) } }
     end
   end
 
