@@ -136,12 +136,20 @@ module Evented
       # A thread of the pool does not wait for another one: there may be none.
       return Fiber.blocking { operation.call } if idle? || OffloadPool.inside?
 
-      failure = nil
-      __offload do |ticket|
-        OffloadPool.current.submit(operation) do |error|
-          failure = error
-          __offloaded(ticket)
+      failure = handed_over = nil
+      begin
+        __offload do |ticket|
+          OffloadPool.current.submit(operation) do |error|
+            failure = error
+            __offloaded(ticket)
+          end
+          handed_over = true
         end
+      rescue ThreadError
+        # Nothing can be locked in a signal handler, and no thread may be had: then it is done here.
+        return Fiber.blocking { operation.call } unless handed_over
+
+        raise
       end
       raise failure if failure
     end

@@ -1,6 +1,7 @@
 # frozen_string_literal: true
 
 require "helper"
+require "support/ruby_process"
 require "support/scheduled"
 require "zlib"
 
@@ -40,6 +41,21 @@ class BlockingOperationWaitTest < Minitest::Test
 
       assert_same Thread.current, thread
     end
+  end
+
+  # In one nothing can be locked, and so nothing handed over.
+  def test_a_signal_handler_carries_it_out_itself
+    said = output_of_ruby(<<~RUBY)
+      Evented do |task|
+        task.spawn(transient: true) { sleep }
+        trap(:USR1) { Fiber.scheduler.blocking_operation_wait(-> { puts Thread.current == Thread.main }) }
+        Process.kill(:USR1, Process.pid)
+        sleep(0.001)
+        puts "and goes on"
+      end
+    RUBY
+
+    assert_equal "true\nand goes on\n", said
   end
 
   def test_what_the_operation_raises_is_raised_here

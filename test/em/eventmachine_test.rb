@@ -2,6 +2,7 @@
 
 require "helper"
 require "open3"
+require "support/gem_process"
 require "support/ruby_process"
 require "tmpdir"
 
@@ -96,7 +97,7 @@ class EventMachineTest < Minitest::Test
   end
 
   def test_gems_find_it_when_the_real_one_is_installed
-    needs_gem("em-websocket")
+    needs_gems("em-websocket")
     assert_equal "Evented::EM::WebSocket\n",
                  output("#{CLAIM} require 'em-websocket'; puts EM::WebSocket.name", warn: "-W0")
   end
@@ -125,9 +126,5 @@ class EventMachineTest < Minitest::Test
       File.write("#{directory}/eventmachine.rb", "module EventMachine; end\nEM = EventMachine\n")
       yield directory
     end
-  end
-
-  def needs_gem(name)
-    skip "not installed: #{name}" if Gem::Specification.stubs_for(name).empty?
   end
 end

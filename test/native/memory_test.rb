@@ -114,7 +114,7 @@ class MemoryTest < Minitest::Test
   def abandon(count)
     _, errors = capture_io { outcome { thread_with_deaf_fibers(count).join } }
 
-    assert_match(/\A.*#{count} fibers ignored being cancelled and are abandoned\n\z/, errors)
+    assert_match(/\A.*#{count} fibers ignored being cancelled and are killed\n\z/, errors)
   end
 
   def thread_with_deaf_fibers(count)

@@ -628,6 +628,16 @@ fn when_nothing_is_called_any_more_what_comes_is_dropped_and_nothing_is_asked_fo
 }
 
 #[test]
+fn a_pass_for_nobody_comes_to_an_end_whatever_is_wanted_of_it() {
+    let mut bench = Bench::new();
+    bench.streams.want_ticks();
+    bench.streams.stop();
+    assert!(bench.streams.begin_pass(bench.now, &bench.driver));
+    bench.streams.drop_pass(&mut bench.driver);
+    assert!(!bench.streams.has_work());
+}
+
+#[test]
 fn what_is_left_at_the_end_is_unbound_one_by_one() {
     let mut bench = Bench::new();
     for name in ['a', 'b'] {

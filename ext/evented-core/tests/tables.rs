@@ -668,11 +668,14 @@ impl Bench {
     }
 }
 
+/// Fewer where each takes Miri a second.
+const STEPS: usize = if cfg!(miri) { 15 } else { 120 };
+
 proptest! {
     #![proptest_config(cases::cases(300))]
 
     #[test]
-    fn tables_do_what_a_naive_list_does(steps in prop::collection::vec(step(), 1..120)) {
+    fn tables_do_what_a_naive_list_does(steps in prop::collection::vec(step(), 1..STEPS)) {
         let mut bench = Bench::new();
         for step in steps {
             bench.step(step);

@@ -260,9 +260,13 @@ module Evented
         return unless @over && @gone && !@finished
 
         @finished = true
-        @socket.close
-        @connection.__tunnel(nil, @error)
-        EM.__send__(:tell_end, @connection, @reason)
+        begin
+          @socket.close
+        ensure
+          # From Ruby 3.4 on closing suspends, and a reactor that stops cancels who waits.
+          @connection.__tunnel(nil, @error)
+          EM.__send__(:tell_end, @connection, @reason)
+        end
       end
 
       def context

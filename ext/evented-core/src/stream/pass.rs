@@ -173,6 +173,14 @@ impl<R: Copy> Streams<R> {
         }
     }
 
+    /// Has a pass that is for nobody: what has come is for streams that are over, and ticks are those of a reactor
+    /// that has stopped, wanted too late.
+    pub fn drop_pass(&mut self, driver: &mut Driver) {
+        self.stopped();
+        while self.next(driver).is_some() {}
+        self.reset();
+    }
+
     /// No tick is left of those that this pass was to call.
     pub fn ticks_done(&mut self, more: bool) {
         self.ticks = more;

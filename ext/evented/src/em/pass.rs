@@ -58,10 +58,7 @@ pub(crate) fn work(scheduler: &Scheduler) -> c_int {
     while scheduler.streams(|streams| streams.in_pass() && !streams.is_halted()) == Some(true) {
         if scheduler.reactor_object() == NIL {
             // Nobody is called: what comes is for streams that are over.
-            scheduler.streams_and_driver(|streams, driver| {
-                while streams.next(driver).is_some() {}
-                streams.reset();
-            });
+            scheduler.streams_and_driver(Streams::drop_pass);
             return 0;
         }
         let at = std::ptr::from_ref(scheduler) as VALUE;
