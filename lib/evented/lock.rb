@@ -9,6 +9,15 @@ module Evented
     UNINTERRUPTED = { Object => :never }.freeze
     private_constant :UNINTERRUPTED
 
+    # @return [Boolean] whether this is a signal handler or a finalizer, where nobody may lock anything
+    def self.forbidden?
+      # There is no other way to ask; a new one is locked by nobody.
+      Thread::Mutex.new.lock.unlock
+      false
+    rescue ThreadError
+      true
+    end
+
     # @return [Object] the block's value
     # @raise [ThreadError] in a signal handler, always: the fiber below it may be the one that has locked it
     # @threadsafe yes

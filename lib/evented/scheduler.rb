@@ -133,8 +133,8 @@ module Evented
     # @suspends until it is done, even if the fiber is cancelled: the operation works on its stack
     def blocking_operation_wait(operation)
       # Inside a non-blocking fiber the call would come back to this hook.
-      # A thread of the pool does not wait for another one: there may be none.
-      return Fiber.blocking { operation.call } if idle? || OffloadPool.inside?
+      # A thread of the pool does not wait for another one: there may be none. A signal handler can ask nobody.
+      return Fiber.blocking { operation.call } if idle? || OffloadPool.inside? || Lock.forbidden?
 
       failure = nil
       __offload do |ticket|

@@ -47,10 +47,14 @@ class LoggerTest < Minitest::Test
     Dir.mktmpdir do |directory|
       in_company do
         logger = Logger.new("#{directory}/log", 20, 10_000)
-        Array.new(10) { |n| Fiber.schedule { 100.times { |m| logger.info("line #{n} #{m} #{"x" * 50}") } } }
-        lines = -> { Dir["#{directory}/log*"].sum { |file| File.foreach(file).grep(/line/).size } }
-        wait_until { lines.call == 1000 }
+        left = 10
+        left.times do |n|
+          Fiber.schedule { 100.times { |m| logger.info("line #{n} #{m} #{"x" * 50}") } && left -= 1 }
+        end
+        wait_until { left.zero? }
         logger.close
+
+        assert_equal(1000, Dir["#{directory}/log*"].sum { |file| File.foreach(file).grep(/line/).size })
       end
     end
   end
