@@ -102,9 +102,6 @@ module Bench
     # For what takes long: so many samples, without warming up.
     def rounds(count = @rounds) = @rounds = count
 
-    # Seconds that a sample may take, also on a machine that has other things to do.
-    def patience(seconds = @patience) = @patience = seconds
-
     # What matters, if it is not wall time: :cpu, :bytes or :p99.
     def about(unit) = @unit = unit
     def unit = @unit || (served? ? :cpu : :wall)

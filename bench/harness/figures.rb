@@ -3,9 +3,6 @@
 module Bench
   # What the samples of one subject say: nanoseconds an operation, bytes, microseconds of latency.
   module Figures
-    # What a sample may have beside.
-    FURTHER = %i[syscalls p50 p99 p999 highest_latency first_p50 first_p99 connections].freeze
-
     module_function
 
     # @param samples [Array<Hash>]
@@ -22,7 +19,7 @@ module Bench
                           over(samples) { |sample| sample[:context_switches].fdiv(sample[:operations]) },
         peak_memory_kib: samples.filter_map { |sample| sample[:peak_memory_kib] }.max
       )
-      FURTHER.each { |name| figures[name] = over(samples) { |sample| sample[name] } }
+      %i[syscalls p50 p99 p999 highest_latency].each { |name| figures[name] = over(samples) { |sample| sample[name] } }
       figures.compact.transform_values { |value| rounded(value) }
     end
 

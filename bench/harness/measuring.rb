@@ -47,7 +47,7 @@ module Bench
 
     def run(child, *words)
       child.tell(words.join(" "))
-      JSON.parse(child.line(@case.patience || Child::PATIENCE), symbolize_names: true)
+      JSON.parse(child.line, symbolize_names: true)
     end
 
     def trace(child, count)

@@ -15,11 +15,6 @@ module Bench
         latencies = subject.values_at(:p50, :p99, :p999).compact
         latencies.map { |latency| number(latency) }.join(" / ") unless latencies.empty?
       end,
-      "ms to the first, 50 / 99 %" => lambda do |subject|
-        first = subject.values_at(:first_p50, :first_p99).compact
-        first.map { |microseconds| number(microseconds / 1000.0) }.join(" / ") unless first.empty?
-      end,
-      "connections" => ->(subject) { subject[:connections] && number(subject[:connections]) },
       "system calls" => ->(subject) { subject[:syscalls] && decimal(subject[:syscalls]) },
       "switches" => ->(subject) { decimal(subject[:context_switches]) },
       "peak MiB" => ->(subject) { subject[:peak_memory_kib] && number(subject[:peak_memory_kib] / 1024.0) }

@@ -50,6 +50,8 @@ class LoggerTest < Minitest::Test
         Array.new(10) { |n| Fiber.schedule { 100.times { |m| logger.info("line #{n} #{m} #{"x" * 50}") } } }
         wait_until { lines_in(directory) == 1000 }
         logger.close
+
+        assert_equal(1000, Dir["#{directory}/log*"].sum { |file| File.foreach(file).grep(/line/).size })
       end
     end
   end

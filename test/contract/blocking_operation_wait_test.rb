@@ -43,19 +43,36 @@ class BlockingOperationWaitTest < Minitest::Test
     end
   end
 
-  # In one nothing can be locked, and so nothing handed over.
-  def test_a_signal_handler_carries_it_out_itself
-    said = output_of_ruby(<<~RUBY)
-      Evented do |task|
-        task.spawn(transient: true) { sleep }
-        trap(:USR1) { Fiber.scheduler.blocking_operation_wait(-> { puts Thread.current == Thread.main }) }
+  # Where Ruby lets nobody lock anything, and so nobody ask another thread.
+  def test_in_a_signal_handler_it_is_carried_out_right_there
+    assert_equal "true\n", output_of_ruby(<<~RUBY)
+      thread = nil
+      trap(:USR1) { Fiber.scheduler.blocking_operation_wait(-> { thread = Thread.current }) }
+      Evented do
+        company = Evented { sleep }
         Process.kill(:USR1, Process.pid)
-        sleep(0.001)
-        puts "and goes on"
+        sleep 0.001 until thread
+        company.cancel
       end
+      p thread == Thread.main
     RUBY
+  end
 
-    assert_equal "true\nand goes on\n", said
+  # From 3.4 on closing a file is such an operation.
+  def test_handlers_and_finalizers_close_files
+    assert_equal "closed in both\n", output_of_ruby(<<~RUBY)
+      handled = finalized = false
+      trap(:USR1) { File.open(File::NULL).close || handled = true }
+      finalizer = proc { File.open(File::NULL).close || finalized = true }
+      Evented do
+        company = Evented { sleep }
+        Process.kill(:USR1, Process.pid)
+        1000.times { ObjectSpace.define_finalizer(Object.new, finalizer) }
+        GC.start || sleep(0.001) until handled && finalized
+        company.cancel
+      end
+      puts "closed in both"
+    RUBY
   end
 
   def test_what_the_operation_raises_is_raised_here
