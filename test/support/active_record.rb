@@ -86,6 +86,8 @@ module ActiveRecordTest
     super
   ensure
     Evented::Task.surroundings = nil
+    # What I18n leaves in the storage of this fiber.
+    Fiber[:i18n_config] = nil
   end
 
   private
