@@ -141,6 +141,23 @@ class ActiveRecordFibersTest < Minitest::Test
     end
   end
 
+  def test_queries_that_are_cancelled_as_they_leave_end_too
+    in_reactor do
+      Evented { select("SELECT 1") }.wait
+      started = now
+      50.times do |n|
+        task = Evented { select("SELECT 1 FROM pg_sleep(60)") }
+        (n % 5).times { sleep 0 }
+        task.cancel
+        assert_raises(Evented::Cancel) { task.value }
+      end
+
+      # Asked once, at the wrong moment, one of them would keep its task for five seconds, and its server for a minute.
+      assert_operator now - started, :<, 20
+      wait_until { !querying?("pg_sleep(60)") }
+    end
+  end
+
   def test_timeouts_end_queries
     in_reactor do
       assert_raises(Timeout::Error) { Timeout.timeout(0.05) { select("SELECT 1 FROM pg_sleep(60)") } }
