@@ -8,8 +8,6 @@ require "support/suite_process"
 class TransactionalSuitesTest < Minitest::Test
   include ActiveRecordTest
   include SuiteProcess
-
-  TIME_LIMIT = 120
   APPLICATION = <<~RUBY.freeze
     ENV["RAILS_ENV"] = "test"
     #{RailsProcess::APPLICATION}
