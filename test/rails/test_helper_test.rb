@@ -8,6 +8,7 @@ require "support/suite_process"
 class TransactionalSuitesTest < Minitest::Test
   include ActiveRecordTest
   include SuiteProcess
+
   APPLICATION = <<~RUBY.freeze
     ENV["RAILS_ENV"] = "test"
     #{RailsProcess::APPLICATION}
