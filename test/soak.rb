@@ -29,7 +29,7 @@ module Soak
       books = Books.new
       memory = Memory.new
       result = Evented.run { soak(seconds, books, memory) }
-      books.mismatch(:memory, memory.mistake) if memory.mistake && seconds >= 30
+      books.mismatch(:memory, memory.mistake) if memory.mistake && seconds >= 120
       result
     end
 

@@ -69,6 +69,8 @@ module Evented
 
       super(fiber, ENV.fetch("EVENTED_DRIVER") { "poll" if native_thread_may_change? })
       @error_at_start = $!
+      # For who looks at it from another thread.
+      @driver_name = driver
       # Those who have time be virtual: their fiber, to their task.
       @virtual = nil
       (reason = __refusal) && self.class.tell_refusal(reason)
@@ -199,7 +201,7 @@ module Evented
     def inspect
       return "#<#{self.class} closed>" if closed?
 
-      "#<#{self.class} #{driver} parked=#{stats[:parked]}>"
+      "#<#{self.class} #{@driver_name} parked=#{stats[:parked]}>"
     end
 
     private

@@ -15,6 +15,8 @@ class BunnyTest < Minitest::Test
 
   # The first of them has RabbitMQ started.
   TIME_LIMIT = 90
+  # Opening a connection takes several answers.
+  IMPATIENCE = 1
 
   # A connection, and a channel of it that one fiber uses.
   Client = Struct.new(:session, :channel)

@@ -59,6 +59,19 @@ class Mysql2Test < Minitest::Test
     end
   end
 
+  def test_c_cancelled_and_connected_again_by_itself
+    in_reactor do
+      with_clients(1, reconnect: true) do |(client)|
+        task = Evented { stuck(client) }
+        a_few_turns
+        task.cancel
+        assert_raises(Evented::Cancel) { task.value }
+
+        works(client)
+      end
+    end
+  end
+
   def test_a_client_that_another_fiber_is_using_refuses
     in_reactor do
       with_clients(1) do |(client)|
@@ -77,13 +90,13 @@ class Mysql2Test < Minitest::Test
   end
 
   # Its timeouts are whole seconds.
-  def connect(tls: false, timeout: 5)
+  def connect(tls: false, timeout: 5, **more)
     options = if tls
                 { port: ThrowawayMariaDB.shared.port, ssl_mode: :verify_identity, sslca: TLSCertificates.root_file }
               else
                 { port: @relay.port, ssl_mode: :disabled }
               end
-    Mysql2::Client.new(host: "127.0.0.1", username: "root", read_timeout: timeout.ceil, **options)
+    Mysql2::Client.new(host: "127.0.0.1", username: "root", read_timeout: timeout.ceil, **options, **more)
   end
 
   def ask(client, text) = client.query("SELECT '#{client.escape(text)}' AS said").first["said"]

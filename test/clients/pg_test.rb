@@ -49,6 +49,31 @@ class PgTest < Minitest::Test
     end
   end
 
+  # At whichever moment. pg asks the server once to give the query up, so that this may take as long as the query does.
+  def test_c_a_transaction_that_is_cancelled_is_rolled_back
+    in_reactor do
+      with_clients(2) do |(client, other)|
+        other.exec("CREATE TABLE cancelled (n int)")
+        [0, 0, 0.0005, 0.001, 0.002, 0.005].each do |seconds|
+          task = Evented do
+            client.transaction do
+              client.exec("INSERT INTO cancelled VALUES (1)")
+              client.exec("SELECT pg_sleep(0.5)")
+            end
+          end
+          sleep seconds
+          task.cancel
+          assert_raises(Evented::Cancel) { task.value }
+
+          assert_equal "0", other.exec("SELECT count(*) FROM cancelled").getvalue(0, 0)
+          works(client)
+        end
+      ensure
+        other.exec("DROP TABLE cancelled")
+      end
+    end
+  end
+
   # Though nobody has told the server to give it up.
   def test_c_the_answer_of_a_cancelled_query_is_not_taken_for_that_of_the_next
     in_reactor do

@@ -18,6 +18,21 @@ class BlockingOperationWaitTest < Minitest::Test
     end
   end
 
+  # Ruby 4.0 passes an object that answers to nothing but call.
+  def test_the_operation_may_be_any_object
+    in_company do |scheduler|
+      operation = BasicObject.new
+      called = []
+      operation.instance_eval do
+        @called = called
+        def call = @called << ::Thread.current.name
+      end
+      scheduler.blocking_operation_wait(operation)
+
+      assert_equal ["evented-offload"], called
+    end
+  end
+
   def test_nobody_else_is_kept_waiting_so_it_is_carried_out_here
     scheduled do |scheduler|
       thread = nil

@@ -16,6 +16,13 @@ class FiberInterruptTest < Minitest::Test
     yield: ->(_io, scheduler) { loop { scheduler.yield } }
   }.freeze
 
+  # As Ruby 4.1's: for the operation of a fiber.
+  Proxy = Struct.new(:fiber) do
+    def alive? = fiber.alive?
+    def raise(error) = fiber.raise(error)
+    def transfer = fiber.transfer
+  end
+
   WAITS.each do |name, wait|
     define_method("test_a_fiber_that_waits_in_#{name}_is_interrupted") do
       io, other = UNIXSocket.pair
@@ -76,17 +83,41 @@ class FiberInterruptTest < Minitest::Test
     end
   end
 
-  def test_a_proxy_that_passes_it_on_to_its_fiber
+  def test_a_proxy_passes_it_on_to_its_fiber
     scheduled do |scheduler|
       result = nil
       fiber = parked { result = outcome { sleep } }
-      proxy = Object.new
-      proxy.define_singleton_method(:alive?) { fiber.alive? }
-      proxy.define_singleton_method(:raise) { |error| fiber.raise(error) }
-      scheduler.fiber_interrupt(proxy, IOError.new("interrupted"))
+
+      assert scheduler.fiber_interrupt(Proxy.new(fiber), IOError.new("interrupted"))
       wait_until { result }
 
       assert_equal "interrupted", result.message
+    end
+  end
+
+  def test_another_thread_wakes_the_loop_with_a_proxy
+    scheduled do |scheduler|
+      fiber = Fiber.current
+      loop_thread = Thread.current
+      interrupter = Thread.new do
+        wait_until_asleep(loop_thread)
+        scheduler.fiber_interrupt(Proxy.new(fiber), IOError.new("interrupted"))
+      end
+
+      assert_equal "interrupted", assert_raises(IOError) { sleep }.message
+      interrupter.join
+    end
+  end
+
+  def test_a_proxy_whose_fiber_has_ended_before_its_turn_is_left_alone
+    in_company do |scheduler|
+      fiber = parked { sleep(0) }
+      scheduler.fiber_interrupt(Proxy.new(fiber), IOError.new("too late"))
+      fiber.kill
+      turns = 0
+      wait_until { (turns += 1) > 3 }
+
+      refute_predicate fiber, :alive?
     end
   end
 end

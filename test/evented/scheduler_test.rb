@@ -15,6 +15,12 @@ class Evented::SchedulerTest < Minitest::Test # rubocop:disable Style/ClassAndMo
     assert_empty(HOOKS.reject { |hook| Evented::Scheduler.public_method_defined?(hook) })
   end
 
+  def test_any_thread_may_inspect_it
+    with_scheduler do |scheduler|
+      assert_equal "#<Evented::Scheduler #{Evented.driver} parked=0>", Thread.new { scheduler.inspect }.value
+    end
+  end
+
   def test_it_says_what_it_is
     with_scheduler do |scheduler|
       Fiber.schedule { sleep 0.001 }

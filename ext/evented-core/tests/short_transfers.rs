@@ -1,5 +1,7 @@
 //! A kernel that takes and gives as little as it likes: each transfer comes out whole, or says how far it came.
 
+mod cases;
+
 use std::collections::VecDeque;
 
 use evented_core::{
@@ -145,7 +147,7 @@ fn expected(answers: &[Answer], len: usize, least: usize) -> Option<i32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases::cases(2_000))]
 
     #[test]
     fn a_transfer_comes_out_whole_or_says_how_far_it_came(

@@ -3,6 +3,8 @@
 //! Few fibers park and wake in random order, on a driver that completes what it is told to. After each
 //! step everything that the tables tell is compared with the list.
 
+mod cases;
+
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
@@ -667,7 +669,7 @@ impl Bench {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases::cases(300))]
 
     #[test]
     fn tables_do_what_a_naive_list_does(steps in prop::collection::vec(step(), 1..120)) {

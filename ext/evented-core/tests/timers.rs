@@ -1,5 +1,7 @@
 //! Timers against a list that is searched from end to end.
 
+mod cases;
+
 use std::time::{Duration, Instant};
 
 use evented_core::{
@@ -53,7 +55,7 @@ impl Naive {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(cases::cases(500))]
 
     #[test]
     fn timers_do_what_a_naive_list_does(steps in prop::collection::vec(step(), 1..300)) {

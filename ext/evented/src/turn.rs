@@ -11,8 +11,8 @@ use std::{
 
 use evented_core::{Outcome, Token, clock, reactor::Sleep};
 use rb_sys::{
-    NIL_P, Qfalse, Qtrue, VALUE, rb_ary_new_from_values, rb_eException, rb_ensure, rb_errinfo,
-    rb_fiber_alive_p, rb_fiber_current, rb_funcallv, rb_jump_tag, rb_obj_is_fiber,
+    NIL_P, Qfalse, Qtrue, TEST, VALUE, rb_ary_new_from_values, rb_eException, rb_ensure,
+    rb_errinfo, rb_fiber_alive_p, rb_fiber_current, rb_funcallv, rb_jump_tag, rb_obj_is_fiber,
     rb_obj_is_kind_of, rb_protect, rb_set_errinfo, rb_thread_check_ints, rb_yield,
 };
 
@@ -404,7 +404,17 @@ unsafe extern "C" fn switch(call: VALUE) -> VALUE {
         // suspended by us, or is not even a fiber.
         // SAFETY: with the GVL; arguments as the methods take them.
         Some(Outcome::Raised) => unsafe {
-            rb_funcallv(root.fiber, known().raise, 1, &raw const root.exception);
+            // What stands for a fiber may have ended since; one that is raised in then would raise here.
+            if is_fiber(root.fiber)
+                || TEST(rb_funcallv(
+                    root.fiber,
+                    known().is_alive,
+                    0,
+                    std::ptr::null(),
+                ))
+            {
+                rb_funcallv(root.fiber, known().raise, 1, &raw const root.exception);
+            }
         },
         // SAFETY: as above.
         Some(_) => unsafe {

@@ -131,7 +131,40 @@ unsafe extern "C" fn employ(this: VALUE, worker: VALUE, task: VALUE) -> VALUE {
     // What came too late for the task before is not for this one.
     forget(scheduler, worker);
     scheduler.workers.employ(worker, task);
-    hooks::run_until_it_waits(scheduler, worker);
+    let mut employment = Employment {
+        scheduler,
+        worker,
+        came_back: false,
+    };
+    let at = (&raw mut employment) as VALUE;
+    // SAFETY: `employment` outlives the call.
+    unsafe { rb_ensure(Some(run_worker), at, Some(end_employment), at) }
+}
+
+struct Employment {
+    scheduler: &'static Scheduler,
+    worker: VALUE,
+    /// Whether the employer goes on as usual: because the worker waits or has ended.
+    came_back: bool,
+}
+
+unsafe extern "C" fn run_worker(employment: VALUE) -> VALUE {
+    // SAFETY: `employ` passes its own.
+    let employment = unsafe { &mut *(employment as *mut Employment) };
+    hooks::run_until_it_waits(employment.scheduler, employment.worker);
+    employment.came_back = true;
+    NIL
+}
+
+/// If something was raised in the employer before the worker was given control, or there was no room for its stack, it
+/// never will be: without this the list would keep it, and its task, for ever.
+unsafe extern "C" fn end_employment(employment: VALUE) -> VALUE {
+    // SAFETY: `employ` passes its own.
+    let employment = unsafe { &*(employment as *const Employment) };
+    if !employment.came_back {
+        let workers = &employment.scheduler.workers;
+        workers.take_task(employment.worker);
+    }
     NIL
 }
 

@@ -2,6 +2,7 @@
 
 require "helper"
 require "support/scheduled"
+require "timeout"
 
 # Tasks share fibers, one after the other, and can't tell.
 class WorkerTest < Minitest::Test
@@ -29,6 +30,20 @@ class WorkerTest < Minitest::Test
       fibers = fibers_of_tasks_at_once(300)
       assert_equal 300, fibers.uniq.size
       assert_equal 128, fibers.count(&:alive?)
+    end
+  end
+
+  # The time is up between a wait that was successful and the next one, which is the start of a task.
+  def test_a_task_whose_starter_is_interrupted_before_it_begins_is_not_kept
+    Evented.run do
+      30.times do
+        began = false
+        assert_raises(Timeout::Error) { with_a_timeout_that_is_overdue { Evented { began = true } } }
+        refute began
+      end
+      GC.start
+
+      assert_operator ObjectSpace.each_object(Evented::Task).count { |task| task.status == :cancelled }, :<, 15
     end
   end
 
@@ -193,6 +208,21 @@ class WorkerTest < Minitest::Test
   end
 
   private
+
+  # It comes too late for `pop`, which has been given something in the same turn.
+  def with_a_timeout_that_is_overdue
+    queue = Queue.new
+    Evented do
+      sleep 0
+      due = Process.clock_gettime(Process::CLOCK_MONOTONIC) + 0.002
+      Thread.pass until Process.clock_gettime(Process::CLOCK_MONOTONIC) > due
+      queue << true
+    end
+    Timeout.timeout(0.001) do
+      queue.pop
+      yield
+    end
+  end
 
   # As a signal that comes just then.
   def raise_at_the_next_switch

@@ -26,6 +26,25 @@ pub fn socket_error(fd: RawFd) -> i32 {
     }
 }
 
+/// Whether it is a socket between processes of this machine.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub(crate) fn is_local(fd: RawFd) -> bool {
+    let mut domain: libc::c_int = 0;
+    let mut len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: room for one integer, whose size is stated.
+    let answer = unsafe {
+        libc::getsockopt(
+            fd,
+            libc::SOL_SOCKET,
+            libc::SO_DOMAIN,
+            (&raw mut domain).cast(),
+            &raw mut len,
+        )
+    };
+    answer == 0 && domain == libc::AF_UNIX
+}
+
 /// The address of the other end, or an errno.
 ///
 /// # Errors

@@ -81,6 +81,9 @@ contract! {
     standing {
         receive_brings_all_that_comes_and_then_the_end
         receive_loses_nothing_of_what_came_before_it_was_asked_for
+        an_end_right_behind_the_last_bytes_is_not_missed
+        an_end_right_behind_the_last_bytes_of_a_connection_is_not_missed
+        a_reset_right_behind_the_last_bytes_is_not_missed
         a_reset_ends_a_receive
         a_receive_that_is_stopped_ends_once_and_keeps_what_has_come
         more_than_there_are_buffers_comes_through

@@ -90,6 +90,36 @@ pub(crate) fn receive_loses_nothing_of_what_came_before_it_was_asked_for(rig: &m
     assert_eq!(all(rig), (b"early".to_vec(), 0));
 }
 
+pub(crate) fn an_end_right_behind_the_last_bytes_is_not_missed(rig: &mut Rig) {
+    ends(rig, rig::sockets, drop);
+}
+
+pub(crate) fn an_end_right_behind_the_last_bytes_of_a_connection_is_not_missed(rig: &mut Rig) {
+    ends(rig, rig::tcp_sockets, drop);
+}
+
+pub(crate) fn a_reset_right_behind_the_last_bytes_is_not_missed(rig: &mut Rig) {
+    ends(rig, rig::tcp_sockets, super::bytes::reset);
+}
+
+/// Has a socket end behind some bytes, before the driver looks.
+fn ends<S>(rig: &mut Rig, sockets: fn() -> (S, S), end: fn(S))
+where
+    S: AsRawFd + IntoRawFd + std::io::Write,
+{
+    for _ in 0..10 {
+        let (near, mut far) = sockets();
+        ask(rig, Ask::Receive(near.as_raw_fd()));
+        nothing_comes(rig);
+        far.write_all(&[7; 123]).unwrap();
+        end(far);
+        // A reset may throw away what was not read yet.
+        let (bytes, result) = all(rig);
+        assert!(result == 0 && bytes.len() == 123 || result == -libc::ECONNRESET);
+        rig.driver.release(near.into_raw_fd());
+    }
+}
+
 pub(crate) fn a_reset_ends_a_receive(rig: &mut Rig) {
     let (near, far) = rig::tcp_sockets();
     ask(rig, Ask::Receive(near.as_raw_fd()));
@@ -108,7 +138,7 @@ pub(crate) fn a_receive_that_is_stopped_ends_once_and_keeps_what_has_come(rig: &
         let (arrival, bytes) = next(rig);
         came.extend(bytes);
         if arrival.last {
-            assert_eq!(arrival.result, -libc::ECANCELED);
+            assert!(arrival.result == -libc::ECANCELED || arrival.result > 0);
             break;
         }
     }

@@ -75,7 +75,7 @@ module Fuzz
         def self.weight = 1
 
         def prepare
-          input, @tell = IO.pipe
+          input, @tell = IO.pipe(binmode: true)
           @pid = Process.spawn("cat", in: input)
         ensure
           input&.close

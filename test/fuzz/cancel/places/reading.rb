@@ -149,7 +149,7 @@ module Fuzz
       class Pipe < Reading
         private
 
-        def ends = IO.pipe
+        def ends = IO.pipe(binmode: true)
         def read = @reader.readpartial(@size)
       end
 
@@ -157,7 +157,7 @@ module Fuzz
       class PipeSysread < Reading
         private
 
-        def ends = IO.pipe
+        def ends = IO.pipe(binmode: true)
         def read = @reader.sysread(@size)
       end
 

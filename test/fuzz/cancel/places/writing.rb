@@ -51,7 +51,7 @@ module Fuzz
       class Pipe < Socket
         private
 
-        def ends = IO.pipe.reverse
+        def ends = IO.pipe(binmode: true).reverse
       end
 
       # `IO::Buffer#write` from the middle of a buffer, whose memory is written over as soon as that is allowed.

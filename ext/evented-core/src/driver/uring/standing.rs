@@ -2,10 +2,18 @@
 
 use std::collections::VecDeque;
 
-use io_uring::{cqueue, opcode, squeue::Entry, types::Fd};
+use io_uring::{
+    cqueue, opcode,
+    squeue::{Entry, Flags},
+    types::Fd,
+};
+use rustc_hash::FxHashMap;
 
 use super::{IGNORED, buffers::Buffers};
-use crate::driver::standing::{Arrival, Ask, Kind, Signature};
+use crate::{
+    driver::standing::{Arrival, Ask, Kind, Signature},
+    op,
+};
 
 /// What streams have asked for and not got yet, and what has come for them.
 #[derive(Debug, Default)]
@@ -17,6 +25,10 @@ pub(super) struct Standing {
     /// Requests that have left or will, and have not ended.
     pub(super) in_flight: usize,
     buffers: Option<Buffers>,
+    /// Receives that are asked for again after each piece, and their descriptors. Linux up to 6.19 can lose the end of a
+    /// unix socket, if it came while the last bytes were being taken: a multishot receive then never ends
+    /// (`io_uring/poll: fix multishot recv missing EOF on wakeup race`). A receive of one piece looks each time.
+    one_by_one: FxHashMap<u64, i32>,
 }
 
 #[derive(Debug)]
@@ -36,13 +48,20 @@ impl Standing {
                 Err(_) => return self.refuse(signature, Kind::Receive),
             }
         }
-        self.orders
-            .push_back(Order::Ask(user_data(signature, ask.kind()), ask));
+        let id = user_data(signature, ask.kind());
+        if let Ask::Receive(fd) = ask
+            && op::is_local(fd)
+        {
+            self.one_by_one.insert(id, fd);
+        }
+        self.orders.push_back(Order::Ask(id, ask));
     }
 
     pub(super) fn stop(&mut self, signature: Signature, kind: Kind) {
-        self.orders
-            .push_back(Order::Stop(user_data(signature, kind)));
+        let id = user_data(signature, kind);
+        // If a piece has come just now that is the end: the descriptor may be another's when it would be asked again.
+        self.one_by_one.remove(&id);
+        self.orders.push_back(Order::Stop(id));
     }
 
     pub(super) fn release(&mut self, fd: i32) {
@@ -59,9 +78,16 @@ impl Standing {
             Order::Ask(id, ask) => {
                 let entry = match ask {
                     Ask::Accept(accept) => accept.sqe(),
+                    Ask::Receive(fd) if self.one_by_one.contains_key(id) => {
+                        // The length is that of the buffer which the ring picks.
+                        opcode::Recv::new(Fd(*fd), std::ptr::null_mut(), 0)
+                            .buf_group(Buffers::GROUP)
+                            .build()
+                            .flags(Flags::BUFFER_SELECT)
+                    }
                     Ask::Receive(fd) => opcode::RecvMulti::new(Fd(*fd), Buffers::GROUP).build(),
-                    Ask::Send(send) => crate::op::Op::Send(*send).sqe(),
-                    Ask::Ready(poll) => crate::op::Op::Poll(*poll).sqe(),
+                    Ask::Send(send) => op::Op::Send(*send).sqe(),
+                    Ask::Ready(poll) => op::Op::Poll(*poll).sqe(),
                 };
                 entry.user_data(*id)
             }
@@ -80,7 +106,7 @@ impl Standing {
         if !is_ours(id) {
             return false;
         }
-        let last = !cqueue::more(entry.flags());
+        let last = !cqueue::more(entry.flags()) && !self.goes_on(id, entry.result());
         self.in_flight -= usize::from(last);
         self.arrivals.push_back(Arrival {
             signature: signature(id),
@@ -90,6 +116,19 @@ impl Standing {
             buffer: cqueue::buffer_select(entry.flags()),
         });
         true
+    }
+
+    /// Whether a receive of one piece is asked for again.
+    fn goes_on(&mut self, id: u64, result: i32) -> bool {
+        let Some(&fd) = self.one_by_one.get(&id) else {
+            return false;
+        };
+        if result > 0 {
+            self.orders.push_back(Order::Ask(id, Ask::Receive(fd)));
+        } else {
+            self.one_by_one.remove(&id);
+        }
+        result > 0
     }
 
     pub(super) fn has_arrivals(&self) -> bool {
@@ -116,12 +155,14 @@ impl Standing {
 
     /// Carries out what can't leave any more: only descriptors are closed.
     pub(super) fn drop_orders(&mut self) {
+        // None goes on from now on.
+        self.one_by_one.clear();
         for order in self.orders.drain(..) {
             match order {
                 Order::Ask(..) => self.in_flight -= 1,
                 Order::Stop(_) => {}
                 Order::Close(fd) => {
-                    let _ = crate::op::Close { fd }.syscall();
+                    let _ = op::Close { fd }.syscall();
                 }
             }
         }
