@@ -312,7 +312,8 @@ module Evented
         slots.release
         ended
       end
-    rescue FiberLimitError => e
+    rescue StandardError => e
+      # There is no room for its fiber, or what tasks run in refuses it.
       raise if begun
 
       slots.release

@@ -281,6 +281,20 @@ class FiberPoolTest < Minitest::Test
     RUBY
   end
 
+  def test_work_that_can_not_begin_fails_and_the_others_go_on
+    pool = pool(2)
+    refusing = Object.new
+    refusing.define_singleton_method(:for) { |task| raise "refused" if task.parent && task.name == "refusing work" }
+    failures = with_surroundings(refusing) do
+      other = pool(2, name: "refusing")
+      Array.new(3) { other.future { 5 } }.map { |future| assert_raises(RuntimeError) { future.value }.message }
+    end
+
+    assert_equal ["refused"] * 3, failures
+    assert_equal 5, pool.future { 5 }.value
+    assert_equal [0], @pools.map(&:length).uniq
+  end
+
   def test_what_makes_no_sense_is_refused
     assert_raises(ArgumentError) { Evented::FiberPool.new(0) }
     assert_raises(TypeError) { Evented::FiberPool.new("5") }
@@ -296,6 +310,14 @@ class FiberPoolTest < Minitest::Test
   end
 
   private
+
+  def with_surroundings(surroundings)
+    former = Evented::Task.surroundings
+    Evented::Task.surroundings = surroundings
+    yield
+  ensure
+    Evented::Task.surroundings = former
+  end
 
   def pool(size, **)
     Evented::FiberPool.new(size, on_error: ->(error) { @errors << error }, **).tap { |own| @pools << own }

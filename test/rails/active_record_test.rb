@@ -141,6 +141,23 @@ class ActiveRecordFibersTest < Minitest::Test
     end
   end
 
+  def test_queries_that_are_cancelled_as_they_leave_end_too
+    in_reactor do
+      Evented { select("SELECT 1") }.wait
+      started = now
+      50.times do |n|
+        task = Evented { select("SELECT 1 FROM pg_sleep(60)") }
+        (n % 5).times { sleep 0 }
+        task.cancel
+        assert_raises(Evented::Cancel) { task.value }
+      end
+
+      # Asked once, at the wrong moment, one of them would keep its task for five seconds, and its server for a minute.
+      assert_operator now - started, :<, 20
+      wait_until { !querying?("pg_sleep(60)") }
+    end
+  end
+
   def test_timeouts_end_queries
     in_reactor do
       assert_raises(Timeout::Error) { Timeout.timeout(0.05) { select("SELECT 1 FROM pg_sleep(60)") } }
@@ -357,8 +374,8 @@ class ActiveRecordFibersTest < Minitest::Test
   end
 
   def test_ten_thousand_short_tasks_leave_no_memory_behind
-    sizes = Array.new(3) do
-      in_reactor { Evented.map(0...5_000, limit: 100) { |n| select("SELECT #{n}") } }
+    sizes = [2_000, 10_000].map do |count|
+      in_reactor { Evented.map(0...count, limit: 100) { |n| select("SELECT #{n}") } }
       GC.start
       File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i
     end

@@ -89,7 +89,7 @@ class DoctorTest < Minitest::Test
     Rake::Task["evented:doctor"].invoke
   RUBY
     file("config/database.yml", database) unless database.empty?
-    report, errors, status = ruby(whole(settings, script), env: env_of_app({}))
+    report, errors, status = ruby(whole(settings, script), env: env_of_app({}), limit: PATIENCE)
     refute_nil status.exitstatus, errors
     [report + errors, status.exitstatus]
   end

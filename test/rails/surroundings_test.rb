@@ -130,6 +130,7 @@ class SurroundingsTest < Minitest::Test
     ActiveSupport::IsolatedExecutionState.isolation_level = :thread
     error = assert_raises(Evented::Rails::IsolationError) { in_reactor { flunk } }
     assert_match(/Remove that setting.*allow_thread_isolation/, error.message)
+    assert_empty Evented::Task.roots
   ensure
     ActiveSupport::IsolatedExecutionState.isolation_level = :fiber
     Evented::Rails.check_isolation

@@ -9,7 +9,6 @@ class TransactionalSuitesTest < Minitest::Test
   include ActiveRecordTest
   include SuiteProcess
 
-  TIME_LIMIT = 120
   APPLICATION = <<~RUBY.freeze
     ENV["RAILS_ENV"] = "test"
     #{RailsProcess::APPLICATION}

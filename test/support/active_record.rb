@@ -7,6 +7,8 @@ require "support/throwaway_postgres"
 # Active Record on a PostgreSQL server of the test run's own, with evented/rails.
 module ActiveRecordTest
   POOL = 5
+  # What goes to a server and back some ten thousand times takes as long as the machine is busy with other things.
+  TIME_LIMIT = 120
 
   class << self
     # @return [String, nil] why there is none
@@ -86,6 +88,8 @@ module ActiveRecordTest
     super
   ensure
     Evented::Task.surroundings = nil
+    # What I18n leaves in the storage of this fiber.
+    Fiber[:i18n_config] = nil
   end
 
   private

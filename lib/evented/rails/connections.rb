@@ -28,7 +28,8 @@ module Evented
           evented_acquire(permits, checkout_timeout)
           begin
             connection = Evented.shield(timeout: PATIENCE) { super }
-            kept = !connection.equal?(@pinned_connection)
+            # One that is pinned is had by several.
+            kept = !connection.equal?(@pinned_connection) && connection.evented_permit.nil?
             connection.evented_permit = permits if kept
             connection
           ensure

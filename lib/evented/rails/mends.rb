@@ -9,7 +9,9 @@ module Evented
     module Mends
       # How long the server may take to end a query that nobody waits for any more, in seconds.
       PATIENCE = 5
-      private_constant :PATIENCE
+      # After how many seconds to ask it again.
+      ASK_AGAIN = 0.1
+      private_constant :PATIENCE, :ASK_AGAIN
 
       # For all adapters.
       module Adapter
@@ -68,17 +70,32 @@ module Evented
           return if !evented_querying? || evented_in_transaction?
 
           Evented.shield(timeout: PATIENCE) do
-            Evented.timeout(PATIENCE) do
-              @raw_connection.cancel
-              @raw_connection.discard_results
-              # It was a BEGIN that nobody knows to have happened.
-              @raw_connection.query("ROLLBACK") unless evented_status == ::PG::PQTRANS_IDLE
-            end
+            # Unless it was a BEGIN, which nobody knows to have happened.
+            @raw_connection.query("ROLLBACK") if evented_cancel_query && evented_status != ::PG::PQTRANS_IDLE
           end
         rescue StandardError
           nil # see below
         ensure
           disconnect! if evented_unfinished? && !evented_in_transaction?
+        end
+
+        # Before a transaction is rolled back. Active Record's own asks the server once and then waits for as long as
+        # the query takes, and the server ignores what comes before it has begun with the query.
+        def cancel_any_running_query
+          return unless evented_querying?
+          return if Evented.shield(timeout: PATIENCE) { evented_cancel_query }
+
+          raise ActiveRecord::ConnectionFailed, "the server did not end a query within #{PATIENCE} s of being asked to"
+        end
+
+        # @return [Boolean] whether it has ended
+        def evented_cancel_query
+          ended = (PATIENCE / ASK_AGAIN).ceil.times.any? do
+            @raw_connection.cancel
+            @raw_connection.block(ASK_AGAIN)
+          end
+          @raw_connection.discard_results if ended
+          ended
         end
 
         # As far as Active Record knows.

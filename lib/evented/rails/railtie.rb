@@ -49,6 +49,8 @@ module Evented
           require "evented/solid_queue"
           SolidQueue.job_timeout = app.config.evented.job_timeout
           SolidQueue.install
+          # Its models are loaded again with the application's.
+          app.reloader.to_prepare { SolidQueue.install }
         end
       end
 

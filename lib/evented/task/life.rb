@@ -27,7 +27,7 @@ module Evented
       # @private
       def run_to_the_end
         @scheduler.root = self
-        @surroundings = Task.surroundings&.for(self)
+        surround
         Fiber.set_scheduler(@scheduler)
         begin
           @scheduler.__enter(Fiber.new(blocking: false) { perform })
@@ -137,6 +137,15 @@ module Evented
       def forget_those_of_the_parent_process
         @children.select! { |child, _| child.epoch == @scheduler.__epoch }
         @transients = @children.keys.count(&:transient?)
+      end
+
+      # They may refuse it, and then there is no reactor.
+      def surround
+        @surroundings = Task.surroundings&.for(self)
+      rescue Exception # rubocop:disable Lint/RescueException
+        never_begin
+        @scheduler.close
+        raise
       end
 
       def never_begin
