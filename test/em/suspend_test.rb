@@ -139,6 +139,21 @@ class EMSuspendTest < Minitest::Test
     assert_equal ["at once", :slept], @log
   end
 
+  def test_post_init_of_what_connects_may_wait
+    em do
+      _, port = serve(Told, [], :accepted, post_init: ->(me) { me.send_data("early") })
+      EM.connect(HOST, port, Told, @log, :client,
+                 post_init: lambda { |_|
+                   sleep 0.05
+                   @log << :waited
+                 },
+                 receive_data: ->(_, _) { EM.stop }) { @log << :given }
+    end
+
+    assert_equal([%i[client initialize], %i[client post_init], :waited, :given, %i[client connection_completed]],
+                 @log.first(5).map { |entry| entry.is_a?(Array) ? entry.first(2) : entry })
+  end
+
   def test_initialize_and_post_init_of_what_is_accepted_may_wait
     em do
       _, port = serve(Told, @log, :accepted, post_init: ->(_) { sleep 0.02 }, receive_data: ->(*) { EM.stop })

@@ -273,6 +273,13 @@ impl<R: Copy> Streams<R> {
         stream.map(|stream| stream.root = Some(root)).is_some()
     }
 
+    /// Has its events wait until [`Self::done`], because its object is only being made. Tells whether they did not
+    /// wait before.
+    pub fn hold(&mut self, signature: Signature) -> bool {
+        let stream = self.live_mut(signature);
+        stream.is_some_and(|stream| !std::mem::replace(&mut stream.busy, true))
+    }
+
     /// Queues bytes. Returns how many, 1 if they are encrypted, 0 if the stream is about to end, or `None` if there
     /// is none.
     pub fn send(&mut self, signature: Signature, bytes: &[u8]) -> Option<usize> {

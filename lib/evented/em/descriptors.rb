@@ -33,8 +33,10 @@ module Evented
         signature = add_descriptor(descriptor, watch_mode, !is_number)
         connection = klass.allocate
         connection.__hold(is_number ? nil : io, watch_mode)
-        @conns[signature] = build_held(connection, signature, arguments)
-        block&.call(connection)
+        first_of_all(signature) do
+          @conns[signature] = build_held(connection, signature, arguments)
+          block&.call(connection)
+        end
         connection
       end
 

@@ -55,10 +55,21 @@ module Evented
 
       # Makes the object of a new stream.
       def build(klass, signature, arguments)
-        connection = klass.new(signature, *arguments)
-        @conns[signature] = connection
-        yield connection if block_given?
-        connection
+        first_of_all(signature) do
+          connection = klass.new(signature, *arguments)
+          @conns[signature] = connection
+          yield connection if block_given?
+          connection
+        end
+      end
+
+      # The events of a connection wait until it has been made, however long its `post_init` does. (Those of one that
+      # was accepted wait anyway.)
+      def first_of_all(signature)
+        holds = __hold(signature)
+        yield
+      ensure
+        __made(signature) if holds
       end
 
       def class_of_module(base, handler)

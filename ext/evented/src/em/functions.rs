@@ -61,6 +61,8 @@ pub(super) unsafe fn define(module: VALUE) {
                 (c"__new_signature", Zero(new_signature)),
                 (c"__alternatives", Two(alternatives)),
                 (c"__own", Two(own)),
+                (c"__hold", One(hold)),
+                (c"__made", One(made)),
                 (c"__detach", One(detach)),
                 (c"__descriptor", One(descriptor)),
                 (c"__has_descriptor?", One(has_descriptor)),
@@ -475,6 +477,17 @@ fn sockaddr(address: &Address) -> VALUE {
 /// `__own(signature, connection)`: whose callbacks it has.
 unsafe extern "C" fn own(_: VALUE, sig: VALUE, connection: VALUE) -> VALUE {
     truth(with(sig, |streams, signature| streams.own(signature, connection)) == Some(true))
+}
+
+/// `__hold(signature)`: has its events wait until `__made`. Whether they did not before.
+unsafe extern "C" fn hold(_: VALUE, sig: VALUE) -> VALUE {
+    truth(with(sig, Streams::hold) == Some(true))
+}
+
+/// `__made(signature)`: its object has been made.
+unsafe extern "C" fn made(_: VALUE, sig: VALUE) -> VALUE {
+    with(sig, Streams::done);
+    NIL
 }
 
 /// `__detach(signature)`: its descriptor, which no request is left on; nil if there is no such stream.
