@@ -2,8 +2,8 @@
 //!
 //! Rust ends the process when an allocation fails, and the tables may have to grow just when fibers have used
 //! up what the system gives. So some address space is kept back, which costs no memory as long as nobody
-//! writes to it, and is given up at that moment. Soon after, Ruby finds no room for the next fiber,
-//! collects garbage and says so (`park.rs`): for that it has to live.
+//! writes to it, and is given up at that moment; or when Ruby finds no room for the next fiber, collects garbage and
+//! says so (`park.rs`): for that it has to live, and to have room for its own objects.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -30,6 +30,12 @@ pub(crate) fn keep_some_back() {
         let former = ALLOCATOR.reserve.swap(block, Ordering::AcqRel);
         Thrifty::free(former);
     }
+}
+
+/// Gives up what was kept back: Ruby is about to need some. (Where it finds none for an object, 3.3 does not raise, but
+/// spins for ever: it leaves the lock of the VM behind, which nobody but a second Ractor can take.)
+pub(crate) fn give_up() {
+    ALLOCATOR.give_up();
 }
 
 struct Thrifty {

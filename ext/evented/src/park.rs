@@ -16,7 +16,7 @@ use rb_sys::{
 use crate::{
     errors,
     known::known,
-    pass_on,
+    memory, pass_on,
     scheduler::Scheduler,
     waiter::{NIL, Parked},
 };
@@ -67,56 +67,82 @@ pub(crate) fn park_behind(scheduler: &Scheduler, token: Token, start: VALUE) {
 /// Gives control to a fiber for the first time. Raises what it raises, and FiberLimitError if the
 /// system has no room for its stack.
 pub(crate) fn start(scheduler: &Scheduler, fiber: VALUE) {
-    unsafe extern "C" fn transfer_to(fiber: VALUE) -> VALUE {
-        // SAFETY: a fiber that has just been made.
-        unsafe { rb_fiber_transfer(fiber, 0, std::ptr::null()) }
+    struct Start<'a> {
+        scheduler: &'a Scheduler,
+        fiber: VALUE,
+        starter: VALUE,
     }
-    unsafe extern "C" fn make_room(fiber: VALUE, exception: VALUE) -> VALUE {
-        raise_unless_refused(fiber, exception);
-        // Fibers that have ended keep their stacks until they are collected.
-        // SAFETY: both functions take what they are given here; the list of classes ends with 0.
+
+    unsafe extern "C" fn transfer_to(start: VALUE) -> VALUE {
+        // SAFETY: the place below; a fiber that has just been made.
         unsafe {
-            rb_gc_start();
-            rescue_fiber_error(transfer_to, explain, fiber)
+            let start = &*(start as *const Start<'_>);
+            rb_fiber_transfer(start.fiber, 0, std::ptr::null())
         }
     }
-    unsafe extern "C" fn explain(fiber: VALUE, exception: VALUE) -> VALUE {
-        raise_unless_refused(fiber, exception);
+    unsafe extern "C" fn make_room(start: VALUE, exception: VALUE) -> VALUE {
+        raise_unless_refused(start, exception);
+        // Fibers that have ended keep their stacks until they are collected.
+        // SAFETY: with the GVL; a fiber that was not started yet.
+        unsafe {
+            memory::give_up();
+            rb_gc_start();
+            memory::keep_some_back();
+            rescue_fiber_error(transfer_to, explain, start)
+        }
+    }
+    unsafe extern "C" fn explain(start: VALUE, exception: VALUE) -> VALUE {
+        memory::give_up();
+        raise_unless_refused(start, exception);
         errors::raise(
             errors::FIBER_LIMIT,
             c"can't start another fiber: the system refuses the memory mappings that its stack takes. \
               Let fewer run at a time, or raise vm.max_map_count (two mappings a fiber)",
         )
     }
-    /// A fiber that is still alive was never started; one that has ended, ended with its own error.
-    fn raise_unless_refused(fiber: VALUE, exception: VALUE) {
+    /// A fiber that is still alive was never started, and has not set its starter aside; one that has ended, ended with
+    /// its own error.
+    fn raise_unless_refused(start: VALUE, exception: VALUE) {
+        // SAFETY: the place below.
+        let start = unsafe { &*(start as *const Start<'_>) };
         // SAFETY: a fiber.
-        if unsafe { rb_fiber_alive_p(fiber) } != rb_sys::Qtrue as VALUE {
+        if unsafe { rb_fiber_alive_p(start.fiber) } != rb_sys::Qtrue as VALUE {
             // SAFETY: the exception that is being handled.
             unsafe { rb_exc_raise(exception) }
         }
+        start.scheduler.running.set(start.starter);
     }
     type Body = unsafe extern "C" fn(VALUE) -> VALUE;
     type Rescue = unsafe extern "C" fn(VALUE, VALUE) -> VALUE;
     /// # Safety
     ///
-    /// Both functions take a fiber that was not started yet.
-    unsafe fn rescue_fiber_error(body: Body, rescue: Rescue, fiber: VALUE) -> VALUE {
-        // SAFETY: the caller's promise; the list of classes ends with 0.
+    /// Both functions take a [`Start`] of a fiber that was not started yet.
+    unsafe fn rescue_fiber_error(body: Body, rescue: Rescue, start: VALUE) -> VALUE {
+        // SAFETY: the caller's promise.
+        let Start {
+            scheduler, fiber, ..
+        } = unsafe { &*(start as *const Start<'_>) };
+        scheduler.running.set(*fiber);
+        // SAFETY: as above; the list of classes ends with 0.
         unsafe {
             rb_rescue2(
                 Some(body),
-                fiber,
+                start,
                 Some(rescue),
-                fiber,
+                start,
                 known().fiber_error,
                 0 as VALUE,
             )
         }
     }
-    scheduler.running.set(fiber);
-    // SAFETY: a fiber that was not started yet.
-    unsafe { rescue_fiber_error(transfer_to, make_room, fiber) };
+    let start = Start {
+        scheduler,
+        fiber,
+        // SAFETY: with the GVL.
+        starter: unsafe { rb_fiber_current() },
+    };
+    // SAFETY: `start` outlives the call; a fiber that was not started yet.
+    unsafe { rescue_fiber_error(transfer_to, make_room, (&raw const start) as VALUE) };
 }
 
 fn enter(scheduler: &Scheduler, token: Token, start: Option<VALUE>) -> Outcome {
