@@ -225,7 +225,7 @@ class MinitestTest < Minitest::Test
             Fiber.scheduler.__waiting.each { |fiber| Fiber.scheduler.unblock(nil, fiber) }
           end
 
-          assert_equal [0, 1, 1, 1, 0], results.map { |result| result.failures.size }
+          assert_equal [0, 1, 1, 1, 0], results.map { |result| result.failures.size }, results.flat_map(&:failures).join("; ")
           assert_match(/"left"/, results[1].failures[0].message)
           assert_match(/has not ended/, results[3].failures[0].message)
         end

@@ -132,6 +132,9 @@ module Evented
       def unbound(signature, connection, errno)
         EM.unbound(signature, connection, errno)
       rescue Exception => e # rubocop:disable Lint/RescueException
+        # Who waits when the reactor stops is cancelled, which is no failure. (From Ruby 3.4 on closing a file waits.)
+        return if @over && e.is_a?(Cancel)
+
         # Those that are left hear of their end as well.
         handle(e) { fail_with(e, at_once: false) }
       end
