@@ -225,8 +225,10 @@ class MinitestTest < Minitest::Test
             Fiber.scheduler.__waiting.each { |fiber| Fiber.scheduler.unblock(nil, fiber) }
           end
 
-          assert_equal [0, 1, 1, 1, 0], results.map { |result| result.failures.size }, results.flat_map(&:failures).join("; ")
-          assert_match(/"left"/, results[1].failures[0].message)
+          # (On Ruby 3.4 a file that is just being closed by another thread may be told of beside.)
+          assert_equal [false, true, true, true, false], results.map { |result| result.failures.any? },
+                       results.flat_map(&:failures).join("; ")
+          assert_match(/"left"/, results[1].failures.map(&:message).join)
           assert_match(/has not ended/, results[3].failures[0].message)
         end
       end
