@@ -40,13 +40,7 @@ class RedisClientTest < Minitest::Test
   private
 
   def connect(tls: false, timeout: 5)
-    server = if tls
-               { host: "localhost", port: ThrowawayRedis.shared.tls_port, ssl: true,
-                 ssl_params: { ca_file: TLSCertificates.root_file } }
-             else
-               { host: "localhost", port: @relay.port }
-             end
-    RedisClient.new(RedisClient.config(**server, timeout:))
+    RedisClient.new(RedisClient.config(**ThrowawayRedis.reached(@relay, tls:), timeout:))
   end
 
   def ask(client, text) = client.call("ECHO", text)

@@ -64,13 +64,7 @@ class RedisTest < Minitest::Test
 
   # It would try a second time of its own accord.
   def connect(tls: false, timeout: 5)
-    server = if tls
-               { host: "localhost", port: ThrowawayRedis.shared.tls_port, ssl: true,
-                 ssl_params: { ca_file: TLSCertificates.root_file } }
-             else
-               { host: "localhost", port: @relay.port }
-             end
-    Redis.new(**server, timeout:, reconnect_attempts: 0)
+    Redis.new(**ThrowawayRedis.reached(@relay, tls:), timeout:, reconnect_attempts: 0)
   end
 
   def with_redis

@@ -225,7 +225,7 @@ class MinitestTest < Minitest::Test
             Fiber.scheduler.__waiting.each { |fiber| Fiber.scheduler.unblock(nil, fiber) }
           end
 
-          # (On Ruby 3.4 a file that is just being closed by another thread may be told of beside.)
+          # (Not how often: once, on Ruby 3.4, a second complaint was seen, which nobody has seen again.)
           assert_equal [false, true, true, true, false], results.map { |result| result.failures.any? },
                        results.flat_map(&:failures).join("; ")
           assert_match(/"left"/, results[1].failures.map(&:message).join)

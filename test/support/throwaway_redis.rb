@@ -7,6 +7,14 @@ require_relative "tls_certificates"
 class ThrowawayRedis < ThrowawayServer
   PROGRAM = "redis-server"
 
+  # @param relay [Relay] to the shared one
+  # @return [Hash] how its clients reach that: through the relay, or directly over TLS
+  def self.reached(relay, tls:)
+    return { host: "localhost", port: relay.port } unless tls
+
+    { host: "localhost", port: shared.tls_port, ssl: true, ssl_params: { ca_file: TLSCertificates.root_file } }
+  end
+
   private
 
   def command

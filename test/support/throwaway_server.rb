@@ -105,15 +105,21 @@ class ThrowawayServer
     hold, @stop = IO.pipe
     command = self.command
     FileUtils.chown_R(owner&.uid, owner&.gid, @directory)
-    @keeper = Process.fork do
+    @keeper = as_owner(["/bin/sh", "-c", keeper, "keeper", @directory, *command],
+                       in: hold, out: File::NULL, err: File::NULL)
+    hold.close
+  end
+
+  # Like `spawn`, which can't change the user.
+  def as_owner(command, **redirections)
+    Process.fork do
       if owner
+        Process.initgroups(owner.name, owner.gid)
         Process::GID.change_privilege(owner.gid)
         Process::UID.change_privilege(owner.uid)
       end
-      exec({ "LC_ALL" => "C" }.merge(environment), "/bin/sh", "-c", keeper, "keeper", @directory, *command,
-           chdir: @directory, in: hold, out: File::NULL, err: File::NULL)
+      exec({ "LC_ALL" => "C" }.merge(environment), *command, chdir: @directory, **redirections)
     end
-    hold.close
   end
 
   def keeper = KEEPER

@@ -32,8 +32,8 @@ pub(crate) fn keep_some_back() {
     }
 }
 
-/// Gives up what was kept back: Ruby is about to need some. (Where it finds none for an object, 3.3 does not raise, but
-/// spins for ever: it leaves the lock of the VM behind, which nobody but a second Ractor can take.)
+/// Gives up what was kept back: Ruby is about to need some. (Without any, 3.3.8 was seen to spin for ever where it gives
+/// back the lock of its VM behind an exception. Why it had that was not found out; plain Ruby raises NoMemoryError.)
 pub(crate) fn give_up() {
     ALLOCATOR.give_up();
 }

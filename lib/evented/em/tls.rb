@@ -85,9 +85,8 @@ module Evented
         options = TlsOptions.new(args)
         options.check
         if args[:tls_backend] == :openssl
-          # Most programs never need it, nor openssl. From Ruby 3.4 on opening a file suspends, and a post_init that
-          # begins TLS would be overtaken by connection_completed.
-          Fiber.blocking { require_relative "openssl_tunnel" }
+          # Most programs never need it, nor openssl.
+          require_relative "openssl_tunnel"
           return OpenSSLTunnel.start(self, options)
         end
 
